@@ -1,0 +1,88 @@
+"""ClickHouse, and the only place that knows its client. Calls block: use them from a thread or a CLI."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+from urllib.parse import urlsplit
+
+import clickhouse_connect
+from clickhouse_connect.driver.client import Client
+from clickhouse_connect.driver.exceptions import ClickHouseError, DatabaseError, OperationalError
+
+from pipeline.errors import Retryable
+from pipeline.settings import ClickHouseSettings
+
+INSERT_SETTINGS = {"async_insert": 0, "insert_deduplicate": 1}
+# Codes of a server that is starting, stopping, full or slow: not the fault of the statement.
+PASSING_CODES = ("Code: 159.", "Code: 202.", "Code: 209.", "Code: 210.", "Code: 241.", "Code: 252.", "Code: 236.")
+
+
+class QueryFailed(Exception):
+    """ClickHouse refused a statement; the text is its own."""
+
+
+class ClickHouse:
+    """One connection of one thread at a time. Raises Retryable when the server is away, QueryFailed when it refuses."""
+
+    def __init__(self, settings: ClickHouseSettings, analyst: bool = False, database: str | None = None) -> None:
+        self._settings, self._analyst = settings, analyst
+        self._database = settings.clickhouse_database if database is None else database
+        self._client: Client | None = None
+
+    def _connected(self) -> Client:
+        if self._client is None:
+            url = urlsplit(self._settings.clickhouse_url)
+            user, password = (
+                (self._settings.clickhouse_analyst_user, self._settings.clickhouse_analyst_password)
+                if self._analyst
+                else (self._settings.clickhouse_user, self._settings.clickhouse_password)
+            )
+            self._client = clickhouse_connect.get_client(
+                host=url.hostname,
+                port=url.port,
+                secure=url.scheme == "https",
+                username=user,
+                password=password,
+                database=self._database,
+                autogenerate_session_id=False,
+                compress=False,
+                connect_timeout=5,
+                send_receive_timeout=120,
+            )
+        return self._client
+
+    def _run(self, method: str, *args: Any, **kwargs: Any) -> Any:
+        try:
+            return getattr(self._connected(), method)(*args, **kwargs)
+        except OperationalError as error:
+            self._client = None
+            raise Retryable(f"ClickHouse at {self._settings.clickhouse_url} cannot be reached: {error}") from error
+        except DatabaseError as error:
+            if any(code in str(error) for code in PASSING_CODES):
+                raise Retryable(f"ClickHouse cannot answer now: {error}") from error
+            raise QueryFailed(str(error)) from error
+        except ClickHouseError as error:
+            raise QueryFailed(str(error)) from error
+
+    def command(self, sql: str, parameters: dict[str, Any] | None = None) -> Any:
+        """Run a statement; its single value, if it has one."""
+        return self._run("command", sql, parameters=parameters)
+
+    def rows(self, sql: str, parameters: dict[str, Any] | None = None) -> list[dict[str, Any]]:
+        """All rows of a query as dicts, columns in order."""
+        return list(self._run("query", sql, parameters=parameters).named_results())
+
+    def raw(self, sql: str, fmt: str, parameters: dict[str, Any] | None = None) -> bytes:
+        """The answer of a query in any of ClickHouse's output formats."""
+        answer: bytes = self._run("raw_query", sql, fmt=fmt, parameters=parameters)
+        return answer
+
+    def insert(self, table: str, columns: Sequence[str], data: Sequence[Iterable[Any]], token: str) -> None:
+        """Insert one block, given column by column; a block with the same token is stored once."""
+        settings = {**INSERT_SETTINGS, "insert_deduplication_token": token}
+        self._run("insert", table, data, column_names=columns, column_oriented=True, settings=settings)
+
+    def close(self) -> None:
+        """Give the connection back."""
+        if self._client is not None:
+            self._client.close()
+            self._client = None

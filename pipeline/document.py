@@ -1,0 +1,61 @@
+"""The document of a finished trace: small ones travel inside TraceAssembled, big ones in the object store.
+
+The document is canonical JSON: {artifacts, chunks, environment, events, repo, revision, session, task, trace_id,
+trace_version}; events are the stored bytes, spliced, never encoded again. Digests are over uncompressed bytes.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import zstandard
+
+from pipeline.canonical import digest, loads
+from pipeline.errors import Invalid
+from pipeline.objectstore import ObjectMissing, ObjectStore
+from schemas.records import TraceAssembled
+
+LEVEL = 3
+LARGEST = 512 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """A document as TraceAssembled carries it; exactly one of `inline` and `ref` is set."""
+
+    inline: bytes | None
+    ref: str | None
+    digest: str
+    size: int
+
+
+async def seal(document: bytes, store: ObjectStore, inline_limit: int) -> Sealed:
+    """Compress a document and put it where it belongs; returns when a big one is stored."""
+    packed = zstandard.compress(document, LEVEL)
+    name = digest(document)
+    if len(packed) <= inline_limit:
+        return Sealed(packed, None, name, len(document))
+    ref = f"documents/{name.removeprefix('sha256:')}"
+    await store.put(ref, packed)
+    return Sealed(None, ref, name, len(document))
+
+
+async def open_document(assembled: TraceAssembled, store: ObjectStore) -> dict[str, Any]:
+    """The document of a revision, wherever it is. Raises Invalid when it is missing or not the one that was sealed."""
+    document: dict[str, Any] = loads(await document_bytes(assembled, store))
+    return document
+
+
+async def document_bytes(assembled: TraceAssembled, store: ObjectStore) -> bytes:
+    """Like open_document, the canonical bytes."""
+    packed = assembled.document
+    try:
+        if packed is None:
+            packed = await store.get(assembled.document_ref or "")
+        document = zstandard.decompress(packed, max_output_size=min(assembled.document_size, LARGEST))
+    except ObjectMissing:
+        raise Invalid(f"document {assembled.document_ref} of {assembled.trace_id} is not in the object store") from None
+    except zstandard.ZstdError as error:
+        raise Invalid(f"document of {assembled.trace_id} is damaged: {error}") from error
+    if digest(document) != assembled.document_digest:
+        raise Invalid(f"document of {assembled.trace_id} does not have the digest it was sealed with")
+    return document

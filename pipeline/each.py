@@ -1,0 +1,80 @@
+"""A step that handles records one by one, several at once, and commits each partition's finished prefix.
+
+Here, and nowhere else, an error becomes an action: Invalid is dead-lettered before the offset moves, Retryable is
+tried again with growing pauses, anything else stops the process.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterable
+
+from aiokafka.structs import ConsumerRecord, TopicPartition
+
+from pipeline.consumer import Commits
+from pipeline.deadletter import DeadLetters
+from pipeline.errors import Invalid, Retryable
+from pipeline.telemetry import logger
+from schemas.codec import UndecodableRecord, decode
+from schemas.records import Record
+
+FIRST_PAUSE_S = 0.2
+LONGEST_PAUSE_S = 30.0
+Handler = Callable[[Record], Awaitable[None]]
+log = logger(__name__)
+
+
+async def settle(handle: Handler, record: ConsumerRecord, dead_letters: DeadLetters) -> None:
+    """Handle one record for good: returns when it is done or dead-lettered, raises what must stop the process."""
+    pause = FIRST_PAUSE_S
+    while True:
+        try:
+            await handle(decode(record.value))
+        except (Invalid, UndecodableRecord) as error:
+            return await dead_letters.refuse(record, error)
+        except Retryable as error:
+            log.warning("will try again", topic=record.topic, offset=record.offset, pause_s=pause, reason=str(error))
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, LONGEST_PAUSE_S)
+        else:
+            return dead_letters.cap.taken()
+
+
+class Each:
+    """At most `parallel` records in work; order of completion is free, order of commit is the log's."""
+
+    def __init__(self, handle: Handler, dead_letters: DeadLetters, parallel: int) -> None:
+        self._handle, self._dead_letters, self._parallel = handle, dead_letters, parallel
+        self._work: dict[TopicPartition, deque[tuple[int, asyncio.Task[None]]]] = {}
+
+    async def assigned(self, partitions: Iterable[TopicPartition]) -> None:
+        for partition in partitions:
+            self._work.setdefault(partition, deque())
+
+    async def revoked(self, partitions: Iterable[TopicPartition]) -> None:
+        for partition in partitions:
+            await self._drop(self._work.pop(partition, deque()))
+
+    def room(self) -> int:
+        return self._parallel - sum(not task.done() for work in self._work.values() for _, task in work)
+
+    async def submit(self, record: ConsumerRecord) -> None:
+        task = asyncio.create_task(settle(self._handle, record, self._dead_letters))
+        self._work[TopicPartition(record.topic, record.partition)].append((record.offset, task))
+
+    async def poll(self) -> Commits:
+        done: dict[TopicPartition, tuple[int, str]] = {}
+        for partition, work in self._work.items():
+            while work and work[0][1].done():
+                offset, task = work.popleft()
+                task.result()
+                done[partition] = (offset + 1, "")
+        return done
+
+    async def close(self) -> None:
+        await self.revoked(list(self._work))
+
+    async def _drop(self, work: deque[tuple[int, asyncio.Task[None]]]) -> None:
+        tasks = [task for _, task in work]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

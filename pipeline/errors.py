@@ -1,0 +1,13 @@
+"""The errors that the consumer loop knows what to do with. Anything else stops the process."""
+
+
+class Invalid(Exception):
+    """The record can never be processed: it goes to the dead-letter topic with this reason."""
+
+
+class Retryable(Exception):
+    """Something outside failed and may recover: back off and try again; nothing is committed meanwhile."""
+
+
+class BadSetting(SystemExit):
+    """A setting is missing or wrong; the text names its variable and says what is expected."""

@@ -1,0 +1,92 @@
+"""The object store on S3 (the `minio` client), and the choice between it and the folder."""
+
+import asyncio
+import io
+from collections.abc import Callable
+from typing import TypeVar
+from urllib.parse import urlsplit
+
+import urllib3
+from minio import Minio
+from minio.error import MinioException, S3Error
+
+from pipeline.errors import Retryable
+from pipeline.objectstore import FolderStore, ObjectMissing, ObjectStore
+from pipeline.settings import ObjectStoreSettings
+
+MISSING = {"NoSuchKey", "NoSuchObject", "NoSuchBucket"}
+Result = TypeVar("Result")
+
+
+class S3Store:
+    """Objects in one bucket, addressed path-style. The bucket is created at the first use."""
+
+    def __init__(self, settings: ObjectStoreSettings) -> None:
+        endpoint = urlsplit(settings.s3_endpoint)
+        self._bucket = settings.s3_bucket
+        self._client = Minio(
+            endpoint.netloc,
+            access_key=settings.s3_access_key,
+            secret_key=settings.s3_secret_key,
+            secure=endpoint.scheme == "https",
+            region=settings.s3_region,
+            http_client=urllib3.PoolManager(timeout=urllib3.Timeout(5, read=60), retries=urllib3.Retry(2)),
+        )
+        self._bucket_known = False
+
+    async def put(self, key: str, data: bytes) -> None:
+        await self._run(key, lambda: self._client.put_object(self._bucket, key, io.BytesIO(data), len(data)))
+
+    async def get(self, key: str) -> bytes:
+        return await self._run(key, lambda: self._read(key))
+
+    async def exists(self, key: str) -> bool:
+        try:
+            await self._run(key, lambda: self._client.stat_object(self._bucket, key))
+        except ObjectMissing:
+            return False
+        return True
+
+    async def delete(self, key: str) -> None:
+        await self._run(key, lambda: self._client.remove_object(self._bucket, key))
+
+    async def keys(self, prefix: str) -> list[str]:
+        return await self._run(
+            prefix,
+            lambda: sorted(
+                entry.object_name for entry in self._client.list_objects(self._bucket, prefix, recursive=True)
+            ),
+        )
+
+    def _read(self, key: str) -> bytes:
+        response = self._client.get_object(self._bucket, key)
+        try:
+            data: bytes = response.read()
+            return data
+        finally:
+            response.close()
+            response.release_conn()
+
+    def _create_bucket_once(self) -> None:
+        if not self._bucket_known and not self._client.bucket_exists(self._bucket):
+            self._client.make_bucket(self._bucket)
+        self._bucket_known = True
+
+    async def _run(self, key: str, call: Callable[[], Result]) -> Result:
+        return await asyncio.to_thread(self._guarded, key, call)
+
+    def _guarded(self, key: str, call: Callable[[], Result]) -> Result:
+        try:
+            self._create_bucket_once()
+            return call()
+        except S3Error as error:
+            if error.code in MISSING:
+                raise ObjectMissing(key) from None
+            raise Retryable(f"S3 answered {error.code} for {key}") from error
+        except (MinioException, urllib3.exceptions.HTTPError, OSError) as error:
+            raise Retryable(f"S3 cannot be reached: {error}") from error
+
+
+def open_store(settings: ObjectStoreSettings) -> ObjectStore:
+    """The object store that the settings name."""
+    return S3Store(settings) if settings.object_store == "s3" else FolderStore(settings.object_store_dir)

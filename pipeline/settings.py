@@ -1,0 +1,134 @@
+"""Every setting of every service: read once from the environment, frozen, refused with the variable's name.
+
+The upper-case field name is the variable. Services take only the groups they need.
+"""
+
+from pathlib import Path
+from typing import Annotated, Literal, TypeVar
+
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from pipeline.errors import BadSetting
+
+Port = Annotated[int, Field(ge=1, le=65_535)]
+Positive = Annotated[int, Field(ge=1)]
+Loaded = TypeVar("Loaded", bound=BaseSettings)
+
+
+class Group(BaseSettings):
+    """What all groups share."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=True)
+
+
+class LogSettings(Group):
+    """How much is logged."""
+
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="least level that is logged")
+
+
+class KafkaSettings(Group):
+    """The log."""
+
+    kafka_bootstrap: str = Field("127.0.0.1:9092", description="brokers, host:port, comma-separated")
+    topic_profile: Literal["development", "production"] = Field(
+        "development", description="partition counts and replication of topics when they are created"
+    )
+
+
+class ClickHouseSettings(Group):
+    """Where rows land."""
+
+    clickhouse_url: str = Field("http://127.0.0.1:8123", description="HTTP interface of ClickHouse")
+    clickhouse_user: str = Field("default", description="user that writes and migrates")
+    clickhouse_password: str = Field("", description="its password")
+    clickhouse_analyst_user: str = Field("analyst", description="read-only user of `pr-telemetry sql`")
+    clickhouse_analyst_password: str = Field("", description="its password")
+    clickhouse_database: str = Field("telemetry", pattern=r"^[a-z_][a-z0-9_]*$", description="database of the tables")
+    retention_days: Positive = Field(90, description="days that rows are kept")
+
+
+class ObjectStoreSettings(Group):
+    """Where artifacts, big documents and evidence land."""
+
+    object_store: Literal["folder", "s3"] = Field("folder", description="kind of object store")
+    object_store_dir: Path = Field(Path(".pr-telemetry/objects"), description="folder of the folder store")
+    s3_endpoint: str = Field("http://127.0.0.1:9000", description="S3 endpoint, path-style addressing")
+    s3_bucket: str = Field("pr-telemetry", description="bucket; created when absent")
+    s3_access_key: str = Field("", description="S3 access key")
+    s3_secret_key: str = Field("", description="S3 secret key")
+    s3_region: str = Field("us-east-1", description="S3 region")
+
+
+class GatewaySettings(Group):
+    """The HTTP front door."""
+
+    mode: Literal["development", "production"] = Field(
+        "production", description="development accepts the well-known development token and secrets"
+    )
+    gateway_host: str = Field("127.0.0.1", description="address to listen on")
+    gateway_port: Port = Field(8080, description="port to listen on")
+    gateway_tokens: str = Field("", description="bearer tokens of callers, `project:token`, comma-separated")
+    gateway_secret: str = Field("", description="key of upload tokens, request MACs and redaction hashes")
+    receipt_key: str = Field("", description="Ed25519 private key of receipts, 32 bytes in hex")
+    upload_token_ttl_s: Positive = Field(3600, description="life of an upload token, seconds")
+    max_chunk_bytes: Positive = Field(262_144, description="largest chunk after redaction, bytes")
+    max_body_bytes: Positive = Field(1_048_576, description="largest request body of JSON, bytes")
+    max_artifact_bytes: Positive = Field(33_554_432, description="largest artifact, bytes")
+
+
+class StreamsSettings(Group):
+    """The assembler."""
+
+    trace_idle_s: Positive = Field(86_400, description="idle seconds after which an open trace expires")
+    inline_document_bytes: Positive = Field(
+        131_072, description="largest compressed document kept inside TraceAssembled, bytes"
+    )
+
+
+class SandboxSettings(Group):
+    """The test runs."""
+
+    sandbox_repos_dir: Path | None = Field(None, description="folder of local mirrors, one git repository a name")
+    sandbox_image: str = Field("pr-telemetry/sandbox-python:3.11", description="image that tests run in")
+    sandbox_runtime: str = Field("runc", description="container runtime")
+    sandbox_parallel: Positive = Field(2, description="traces validated at once")
+    sandbox_run_timeout_s: Positive = Field(60, description="deadline of one suite run, seconds")
+    sandbox_memory_mb: Positive = Field(512, description="memory of a container, MiB")
+    sandbox_pids: Positive = Field(128, description="processes and threads of a container")
+    docker_host: str | None = Field(None, description="Docker daemon; the default socket where unset")
+
+
+class JudgeSettings(Group):
+    """The grading."""
+
+    judge_rubric: Path | None = Field(None, description="rubric file; the built-in rubric 1.0 where unset")
+    judge_model: str = Field("gpt-4o-mini", description="model of the OpenAI-compatible judge")
+    openai_api_key: str | None = Field(None, description="key; with it or a base URL, the OpenAI client judges")
+    openai_base_url: str | None = Field(None, description="OpenAI-compatible endpoint")
+    judge_parallel: Positive = Field(4, description="traces judged at once")
+    judge_timeout_s: Positive = Field(60, description="deadline of one call, seconds")
+
+
+GROUPS: tuple[type[Group], ...] = (
+    LogSettings,
+    KafkaSettings,
+    ClickHouseSettings,
+    ObjectStoreSettings,
+    GatewaySettings,
+    StreamsSettings,
+    SandboxSettings,
+    JudgeSettings,
+)
+
+
+def load(group: type[Loaded]) -> Loaded:
+    """The group's settings from the environment. Raises BadSetting, naming each bad variable."""
+    try:
+        return group()
+    except ValidationError as error:
+        lines = [f"{str(e['loc'][0]).upper()}: {e['msg']} (got {e['input']!r})" for e in error.errors()]
+        raise BadSetting(
+            "Bad setting. Correct it in the environment and start again:\n  " + "\n  ".join(lines)
+        ) from None

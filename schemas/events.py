@@ -1,0 +1,163 @@
+"""The five event types as clients send them, and the one form in which they are stored.
+
+A stored event is itself a valid client event: times in microseconds, absent instead of null, nothing invented.
+Refused here: unknown fields, wrong types, NaN and infinities, integers beyond 2**53 - 1.
+"""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, model_validator
+
+MAX_SAFE_INT = 2**53 - 1
+MICROSECONDS = 1_000_000
+
+Count = Annotated[int, Field(ge=0, le=MAX_SAFE_INT)]
+Integer = Annotated[int, Field(ge=-MAX_SAFE_INT, le=MAX_SAFE_INT)]
+Seconds = Annotated[float, Field(ge=0, le=4_000_000_000)]
+EventId = Annotated[str, Field(min_length=1, max_length=128)]
+Digest = Annotated[str, Field(pattern=r"^sha256:[0-9a-f]{64}$")]
+ArtifactRef = Annotated[str, Field(pattern=r"^artifact:sha256:[0-9a-f]{64}$")]
+Author = Literal["human_typed", "human_pasted", "ai"]
+TestStatus = Literal["passed", "failed", "skipped", "error"]
+Framework = Annotated[str, Field(min_length=1, max_length=64)]
+
+
+class Wire(BaseModel):
+    """Strict, closed and finite: the settings every client-facing model shares."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
+
+
+def _microseconds(fields: dict[str, Any], name: str) -> None:
+    """Replace the float `<name>_s` by the integer `<name>_us` in place."""
+    seconds = fields.pop(f"{name}_s", None)
+    if seconds is not None:
+        fields[f"{name}_us"] = round(seconds * MICROSECONDS)
+
+
+class Event(Wire):
+    """What every event has. `seq` orders the events of one trace, from 0, without holes.
+
+    Exactly one of `ts_client_s` (seconds since the epoch) and `ts_client_us` (microseconds) is given.
+    `ts_server_s` is accepted and ignored: the server's own time is authoritative.
+    """
+
+    id: EventId
+    seq: Count
+    ts_client_s: Seconds | None = None
+    ts_client_us: Count | None = None
+    ts_server_s: Seconds | None = None
+    caused_by: list[EventId] = Field(default_factory=list, max_length=64)
+
+    @model_validator(mode="after")
+    def _one_time(self) -> "Event":
+        if (self.ts_client_s is None) == (self.ts_client_us is None):
+            raise ValueError("give exactly one of ts_client_s and ts_client_us")
+        return self
+
+    def stored(self) -> dict[str, Any]:
+        """The event as it is stored: integers and strings only, absent instead of null or empty."""
+        fields = self.model_dump(exclude_none=True, exclude={"ts_server_s"})
+        _microseconds(fields, "ts_client")
+        _microseconds(fields, "duration")
+        for result in fields.get("results", ()):
+            _microseconds(result, "duration")
+        if not fields["caused_by"]:
+            del fields["caused_by"]
+        return fields
+
+
+class FileEdit(Event):
+    """One change of one file: a diff with its ---, +++ and @@ lines; `buffer_hash_after` covers the bytes after it."""
+
+    type: Literal["file_edit"]
+    file_path: Annotated[str, Field(min_length=1, max_length=4096)]
+    diff_unified: str
+    buffer_hash_after: Digest | None = None
+    author: Author | None = None
+
+
+class CmdRun(Event):
+    """A shell command. Output travels inline or, when big, as an artifact reference."""
+
+    type: Literal["cmd_run"]
+    command: str
+    cwd: str | None = None
+    exit_code: Integer | None = None
+    duration_s: Seconds | None = None
+    duration_us: Count | None = None
+    output: str | None = None
+    output_ref: ArtifactRef | None = None
+
+
+class TestResult(Wire):
+    """One test of a test run."""
+
+    id: Annotated[str, Field(min_length=1, max_length=4096)]
+    status: TestStatus
+    duration_s: Seconds | None = None
+    duration_us: Count | None = None
+    message: str | None = None
+
+
+class TestRun(Event):
+    """A run of a test suite as the client saw it: a claim until the sandbox has re-run it."""
+
+    type: Literal["test_run"]
+    framework: Framework
+    command: str | None = None
+    exit_code: Integer | None = None
+    passed: Count = 0
+    failed: Count = 0
+    skipped: Count = 0
+    errors: Count = 0
+    duration_s: Seconds | None = None
+    duration_us: Count | None = None
+    results: list[TestResult] | None = None
+    output: str | None = None
+    report_ref: ArtifactRef | None = None
+
+
+class Commit(Event):
+    """A commit, or the final patch of a session without one."""
+
+    type: Literal["commit"]
+    sha: Annotated[str, Field(pattern=r"^[0-9a-f]{7,64}$")] | None = None
+    message: str
+    diff_unified: str | None = None
+    parents: list[Annotated[str, Field(pattern=r"^[0-9a-f]{7,64}$")]] | None = None
+
+
+class RationaleNote(Event):
+    """Why something was done: any of the named parts, or free text; at least one of them."""
+
+    type: Literal["rationale_note"]
+    plan: str | None = None
+    hypothesis: str | None = None
+    observation: str | None = None
+    decision: str | None = None
+    next_step: str | None = None
+    text: str | None = None
+
+    @model_validator(mode="after")
+    def _says_something(self) -> "RationaleNote":
+        if not any((self.plan, self.hypothesis, self.observation, self.decision, self.next_step, self.text)):
+            raise ValueError("give at least one of plan, hypothesis, observation, decision, next_step, text")
+        return self
+
+
+AnyEvent = Annotated[FileEdit | CmdRun | TestRun | Commit | RationaleNote, Field(discriminator="type")]
+EVENT_TYPES: dict[str, type[Event]] = {
+    "file_edit": FileEdit,
+    "cmd_run": CmdRun,
+    "test_run": TestRun,
+    "commit": Commit,
+    "rationale_note": RationaleNote,
+}
+EVENT_ADAPTER: TypeAdapter[FileEdit | CmdRun | TestRun | Commit | RationaleNote] = TypeAdapter(AnyEvent)
+
+
+def json_schema(event_type: str) -> dict[str, Any]:
+    """JSON Schema (2020-12) of one event type, as published under schemas/json/."""
+    schema = EVENT_TYPES[event_type].model_json_schema()
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
