@@ -86,7 +86,7 @@ def _names(record: type[Any]) -> tuple[str, ...]:
 def plain(value: Any) -> Any:
     """A record as Avro's plain dict; nested records too. Bytes and strings are not copied."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {name: plain(getattr(value, name)) for name in _names(type(value))}  # type: ignore[arg-type]  # same
+        return {name: plain(getattr(value, name)) for name in _names(type(value))}
     if isinstance(value, tuple):
         return [plain(item) for item in value]
     return value
