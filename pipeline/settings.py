@@ -28,6 +28,14 @@ class LogSettings(Group):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="least level that is logged")
 
 
+class StackSettings(Group):
+    """The embedded stack of `pr-telemetry up`."""
+
+    pr_telemetry_home: Path = Field(Path(".pr-telemetry"), description="folder of the embedded stack's state and logs")
+    kafka_port: Port = Field(9092, description="port of the embedded broker")
+    clickhouse_port: Port = Field(8123, description="port of the embedded ClickHouse engine")
+
+
 class KafkaSettings(Group):
     """The log."""
 
@@ -78,6 +86,13 @@ class GatewaySettings(Group):
     max_artifact_bytes: Positive = Field(33_554_432, description="largest artifact, bytes")
 
 
+class ClientSettings(Group):
+    """What the commands use to reach a gateway."""
+
+    gateway_url: str = Field("http://127.0.0.1:8080", description="gateway that the commands talk to")
+    gateway_token: str = Field("dev_token_12345", description="bearer token that the commands send")
+
+
 class StreamsSettings(Group):
     """The assembler."""
 
@@ -113,10 +128,12 @@ class JudgeSettings(Group):
 
 GROUPS: tuple[type[Group], ...] = (
     LogSettings,
+    StackSettings,
     KafkaSettings,
     ClickHouseSettings,
     ObjectStoreSettings,
     GatewaySettings,
+    ClientSettings,
     StreamsSettings,
     SandboxSettings,
     JudgeSettings,

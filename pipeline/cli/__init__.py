@@ -1,0 +1,35 @@
+"""The console command `pr-telemetry`. Exit status: 0 done, 1 failed, 2 wrong usage, 3 (status) nothing runs."""
+
+import os
+
+import typer
+
+from pipeline.cli import control, queries, sessions
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None, help=__doc__)
+app.command("up")(control.up)
+app.command("down")(control.down)
+app.command("status")(control.status)
+app.command("logs")(control.logs)
+app.command("submit")(sessions.submit_files)
+app.command("import")(sessions.import_files)
+app.command("view")(sessions.view)
+app.command("results")(sessions.results)
+app.command("sql")(queries.sql)
+app.command("policy")(queries.policy)
+
+
+@app.callback()
+def follow_the_running_stack() -> None:
+    """Capture bug-fixing sessions, prove they are untouched, re-run their tests, score the work, query it all.
+
+    Exit status: 0 done, 1 failed, 2 wrong usage, 3 (status only) nothing runs.
+    """
+    # Where a stack of this home runs on ports of its own, its addresses serve as defaults; the environment wins.
+    for name, address in control.this_home().status().get("addresses", {}).items():
+        os.environ.setdefault(name, address)
+
+
+def main() -> None:
+    """Entry point of the console command."""
+    app()

@@ -1,0 +1,166 @@
+"""`up`, `down`, `status`, `logs`: start the embedded stack's supervisor, watch it, end it."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections import deque
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+
+from pipeline.cli.home import Home
+from pipeline.settings import GatewaySettings, StackSettings, load
+
+UP_PATIENCE_S = 300
+DOWN_PATIENCE_S = 60
+LOOK_S = 0.2
+COLOURS = {"ready": "green", "done": "green", "failed": "red", "restarting": "red", "absent": "yellow"}
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
+out, err = Console(), Console(stderr=True)
+
+
+def this_home() -> Home:
+    """The home that the settings name."""
+    return Home(load(StackSettings).pr_telemetry_home.resolve())
+
+
+def _table(status: dict[str, Any]) -> Table:
+    table = Table(title=f"stack: {status.get('state', 'starting')}", title_justify="left", box=None)
+    for column in ("part", "state", "pid", "restarts", "note"):
+        table.add_column(column)
+    notes = dict(status.get("notes", {}))
+    for name, state in status.get("steps", {}).items():
+        table.add_row(name, _coloured(state), "", "", notes.pop(name, ""))
+    for name, child in status.get("children", {}).items():
+        pid, restarts = child["pid"] or "", child["restarts"] or ""
+        table.add_row(name, _coloured(child["state"]), str(pid), str(restarts), notes.pop(name, ""))
+    for name, note in notes.items():
+        table.add_row(name, _coloured("absent"), "", "", note)
+    return table
+
+
+def _coloured(state: str) -> str:
+    colour = COLOURS.get(state, "default")
+    return f"[{colour}]{state}[/{colour}]"
+
+
+def _print_addresses(status: dict[str, Any]) -> None:
+    addresses = status["addresses"]
+    out.print(f"gateway     {addresses['GATEWAY_URL']}  (docs: {addresses['GATEWAY_URL']}/docs)")
+    out.print(f"clickhouse  {addresses['CLICKHOUSE_URL']}")
+    out.print(f"kafka       {addresses['KAFKA_BOOTSTRAP']}")
+
+
+def _refuse_taken_ports() -> None:
+    stack, gateway = load(StackSettings), load(GatewaySettings)
+    ports = {
+        "GATEWAY_PORT": gateway.gateway_port,
+        "KAFKA_PORT": stack.kafka_port,
+        "CLICKHOUSE_PORT": stack.clickhouse_port,
+    }
+    for name, port in ports.items():
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                err.print(f"port {port} is taken: set {name} to a free one")
+                raise typer.Exit(1) from None
+
+
+def _spawn_supervisor(home: Home) -> subprocess.Popen[bytes]:
+    path = home.log_file("supervisor")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    home.status_file.unlink(missing_ok=True)
+    with path.open("ab") as log:
+        return subprocess.Popen(
+            [sys.executable, "-m", "pipeline.cli.supervisor"],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+
+
+def up() -> None:
+    """Start the embedded stack and wait until it is ready. Harmless where it runs already."""
+    home = this_home()
+    if home.supervisor_pid() is None:
+        _refuse_taken_ports()
+        supervisor = _spawn_supervisor(home)
+        _wait_until_ready(home, supervisor)
+    status = home.status()
+    if status.get("state") != "ready":
+        err.print(_table(status))
+        err.print(f"[red]the stack did not start:[/red] {status.get('message') or home.log_file('supervisor')}")
+        raise typer.Exit(1)
+    _print_addresses(status)
+    for name, note in status["notes"].items():
+        out.print(f"[yellow]without {name}:[/yellow] {note}")
+
+
+def _wait_until_ready(home: Home, supervisor: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + UP_PATIENCE_S
+    with Live(console=err, refresh_per_second=5, transient=True) as live:
+        while time.monotonic() < deadline and supervisor.poll() is None:
+            status = home.status()
+            live.update(_table(status))
+            if status.get("state") in ("ready", "failed"):
+                return
+            time.sleep(LOOK_S)
+
+
+def down() -> None:
+    """Stop the embedded stack; its data stay. Harmless where nothing runs."""
+    home = this_home()
+    pid = home.supervisor_pid()
+    if pid is None:
+        out.print("nothing runs")
+        return
+    os.kill(pid, signal.SIGTERM)
+    deadline = time.monotonic() + DOWN_PATIENCE_S
+    while home.supervisor_pid() is not None:
+        if time.monotonic() > deadline:
+            err.print(f"the supervisor (process {pid}) does not stop: see {home.log_file('supervisor')}")
+            raise typer.Exit(1)
+        time.sleep(LOOK_S)
+    out.print("stopped")
+
+
+def status(json: Json = False) -> None:
+    """Show what runs. Exit status: 0 ready, 1 not all is well, 3 nothing runs."""
+    home = this_home()
+    now: dict[str, Any] = home.status() if home.supervisor_pid() else {"state": "stopped"}
+    if json:
+        out.print_json(data=now)
+    else:
+        out.print(_table(now))
+    if now["state"] == "stopped":
+        raise typer.Exit(3)
+    if now["state"] != "ready" or any(child["state"] != "ready" for child in now["children"].values()):
+        raise typer.Exit(1)
+
+
+def logs(
+    name: Annotated[str, typer.Argument(help="Process, as `status` names it.")] = "supervisor",
+    lines: Annotated[int, typer.Option("--lines", "-n", help="How many of the last lines.")] = 40,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on printing until interrupted.")] = False,
+) -> None:
+    """Print the last lines of a process's log."""
+    path = this_home().log_file(name)
+    if not path.is_file():
+        known = ", ".join(sorted(file.stem for file in path.parent.glob("*.log"))) or "none yet"
+        err.print(f"no log of {name}; there are: {known}")
+        raise typer.Exit(1)
+    with path.open(errors="replace") as file:
+        sys.stdout.writelines(deque(file, maxlen=lines))
+        while follow:
+            sys.stdout.write(file.read())
+            sys.stdout.flush()
+            time.sleep(LOOK_S)

@@ -1,0 +1,105 @@
+"""What the embedded stack consists of: processes and one-shot steps in stages, each with its readiness check. Pure."""
+
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pipeline.cli.home import Home
+
+GROUPS = ("streams", "sinks", "sandbox", "judge")
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A module run once, which must end with 0 before the next stage starts.
+
+    An optional part that cannot be had is reported, and the stack goes on without it.
+    """
+
+    name: str
+    module: str
+    args: tuple[str, ...] = ()
+    optional: bool = False
+
+    @property
+    def argv(self) -> list[str]:
+        return [sys.executable, "-m", self.module, *self.args]
+
+
+@dataclass(frozen=True, slots=True)
+class Process(Step):
+    """A module that is kept running. `ready` is a URL that answers 200, `tcp:PORT`, `unix:PATH` or `group:NAME`."""
+
+    ready: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Stages in order; within a stage everything starts at once. `environ` is what every process gets on top."""
+
+    stages: tuple[tuple[Step, ...], ...]
+    environ: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def processes(self) -> list[Process]:
+        return [part for stage in self.stages for part in stage if isinstance(part, Process)]
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """Ports of the stack, all on the loopback address."""
+
+    gateway: int
+    kafka: int
+    clickhouse: int
+
+    def addresses(self) -> dict[str, str]:
+        """Setting -> address, for the services and for people."""
+        return {
+            "GATEWAY_URL": f"http://127.0.0.1:{self.gateway}",
+            "KAFKA_BOOTSTRAP": f"127.0.0.1:{self.kafka}",
+            "CLICKHOUSE_URL": f"http://127.0.0.1:{self.clickhouse}",
+        }
+
+
+def docker_process(socket: Path) -> Process:
+    """Our own Docker engine on a socket."""
+    args = ("run", "--socket", str(socket))
+    return Process("docker", "deploy.embedded.docker_engine", args, optional=True, ready=f"unix:{socket}")
+
+
+def make_plan(home: Home, ports: Ports, docker_host: str, own_docker: Process | None) -> Plan:
+    """The whole stack. `docker_host` is where the sandbox finds a daemon; `own_docker` starts one there."""
+    kafka = Process(
+        "kafka",
+        "deploy.embedded.kafka",
+        ("--port", str(ports.kafka), "--data-dir", str(home.data("kafka"))),
+        ready=f"tcp:{ports.kafka}",
+    )
+    clickhouse = Process(
+        "clickhouse",
+        "deploy.embedded.clickhouse",
+        ("--port", str(ports.clickhouse), "--data-dir", str(home.data("clickhouse"))),
+        ready=f"http://127.0.0.1:{ports.clickhouse}/ping",
+    )
+    engines = (kafka, clickhouse, *([own_docker] if own_docker else []))
+    once = (
+        Step("topics", "pipeline.cli.topics"),
+        Step("migrations", "sinks.migrate"),
+        Step("sandbox-image", "deploy.embedded.sandbox_image", ("ensure",), optional=True),
+    )
+    gateway = Process("ingest_gateway", "ingest_gateway", ready=f"http://127.0.0.1:{ports.gateway}/readyz")
+    services = (gateway, *(Process(name, name, ready=f"group:{name}") for name in GROUPS))
+    return Plan((engines, once, services), _environ(home, ports, docker_host))
+
+
+def _environ(home: Home, ports: Ports, docker_host: str) -> dict[str, str]:
+    return {
+        **ports.addresses(),
+        "GATEWAY_PORT": str(ports.gateway),
+        "MODE": "development",
+        "OBJECT_STORE_DIR": str(home.data("objects")),
+        "DOCKER_HOST": docker_host,
+        "PYTHONUNBUFFERED": "1",
+    }

@@ -1,0 +1,145 @@
+"""`submit`, `import`, `view`, `results`: sessions in through the HTTP interface, results out."""
+
+from collections.abc import Callable, Collection, Iterable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from clients.view import print_trace
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from clients.http import TelemetryClient
+from clients.importers import IMPORTERS, import_session
+from clients.importers.formats import NotThisFormat
+from clients.problems import ApiProblem, ConnectionLost, EventTooLarge, NotReady
+from clients.recorded import Session, session_of
+from clients.session import ALL_STAGES, submit, wait_for
+from pipeline.settings import ClientSettings, load
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
+out, err = Console(), Console(stderr=True)
+
+
+def client() -> TelemetryClient:
+    """A client of the gateway that the settings name."""
+    settings = load(ClientSettings)
+    return TelemetryClient(settings.gateway_url, settings.gateway_token)
+
+
+def _fail(text: str) -> typer.Exit:
+    err.print(text, style="red", markup=False)
+    return typer.Exit(1)
+
+
+def _send(files: Iterable[Path], read: Callable[[bytes], Session], json: bool) -> None:
+    """Submit each file's session; the ids of those that went in are printed whatever happens to the others."""
+    failed = 0
+    with client() as connection:
+        for file in files:
+            try:
+                submitted = submit(connection, read(file.read_bytes()))
+            except (ApiProblem, ConnectionLost, EventTooLarge, NotThisFormat, ValueError, OSError) as error:
+                failed += 1
+                err.print(f"{file}: {error}", style="red", markup=False)
+                continue
+            if json:
+                out.print_json(data={"file": str(file), "trace_id": submitted.trace_id})
+            else:
+                out.print(f"{submitted.trace_id}  {file.name}", highlight=False, soft_wrap=True)
+    if failed:
+        raise _fail(f"{failed} not submitted")
+
+
+Files = Annotated[list[Path], typer.Argument(exists=True, dir_okay=False, help="Session files.")]
+
+
+def submit_files(files: Files, json: Json = False) -> None:
+    """Submit sessions from JSON files {"trace": {...}, "events": [...]}. Exit status 1 when one failed."""
+    _send(files, session_of, json)
+
+
+def import_files(
+    files: Files,
+    format_name: Annotated[str, typer.Option("--format", help=f"One of: {', '.join(IMPORTERS)}.")],
+    json: Json = False,
+) -> None:
+    """Submit sessions that another tool recorded. Exit status 1 when one failed."""
+    if format_name not in IMPORTERS:
+        raise _fail(f"no format {format_name}; there are: {', '.join(IMPORTERS)}")
+    _send(files, lambda content: import_session(format_name, content), json)
+
+
+def view(trace_id: str, json: Json = False) -> None:
+    """Print a trace so that a person can follow it: timeline, diffs, results, verdict, grades."""
+    try:
+        with client() as connection:
+            document = connection.get(trace_id)
+    except (ApiProblem, ConnectionLost) as error:
+        raise _fail(str(error)) from None
+    if document is None:
+        raise _fail(f"{trace_id} cannot be queried yet: try again in a second")
+    if json:
+        out.print_json(data=document)
+    else:
+        print_trace(document, out)
+
+
+def results(
+    trace_ids: list[str],
+    wait: Annotated[float, typer.Option(help="Seconds to wait for all results.")] = 0,
+    json: Json = False,
+) -> None:
+    """Print one line a trace: integrity, verdict, score, and how long it took to be queryable."""
+    try:
+        documents = _documents(trace_ids, wait)
+    except (ApiProblem, ConnectionLost, NotReady) as error:
+        raise _fail(str(error)) from None
+    lines = [_line(document) for document in documents]
+    if json:
+        out.print_json(data=lines)
+    else:
+        out.print(_results_table(lines))
+
+
+def _documents(trace_ids: list[str], wait: float) -> list[dict[str, Any]]:
+    columns = (TextColumn("waiting for results"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with client() as connection, Progress(*columns, console=err, transient=True) as progress:
+        task = progress.add_task("results", total=len(trace_ids) * len(ALL_STAGES))
+
+        def one(number: int, trace_id: str) -> dict[str, Any]:
+            before = number * len(ALL_STAGES)
+
+            def show(done: Collection[str]) -> None:
+                progress.update(task, completed=before + len(done))
+
+            return wait_for(connection, trace_id, timeout_s=wait, progress=show)
+
+        return [one(number, trace_id) for number, trace_id in enumerate(trace_ids)]
+
+
+def _line(document: dict[str, Any]) -> dict[str, Any]:
+    validation, judge = document["qa"]["validation"], document["qa"]["judge"]
+    verdict = validation["verdict"]
+    if detail := validation.get("level") or validation.get("reason"):
+        verdict = f"{verdict} ({detail})"
+    return {
+        "trace": document["trace_id"],
+        "task": document["task"]["title"],
+        "events": len(document["events"]),
+        "integrity": document["integrity"]["status"],
+        "verdict": verdict,
+        "score": judge.get("overall"),
+        "queryable_s": document.get("queryable_s"),
+    }
+
+
+def _results_table(lines: list[dict[str, Any]]) -> Table:
+    table = Table("trace", "task", "events", "integrity", "verdict", "score", "queryable after s", box=None)
+    for line in lines:
+        score = "unscored" if line["score"] is None else f"{line['score']:.2f}"
+        after = "" if line["queryable_s"] is None else f"{line['queryable_s']:.2f}"
+        trace = f"…{line['trace'][-8:]}"
+        table.add_row(trace, line["task"][:48], str(line["events"]), line["integrity"], line["verdict"], score, after)
+    return table
