@@ -1,0 +1,6 @@
+DROP TABLE IF EXISTS judgements;
+DROP TABLE IF EXISTS test_results;
+DROP TABLE IF EXISTS validations;
+DROP TABLE IF EXISTS events;
+DROP TABLE IF EXISTS traces;
+DROP TABLE IF EXISTS trace_progress;
