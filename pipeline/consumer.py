@@ -1,28 +1,33 @@
 """The one consumer loop: poll, submit, commit what the step reports done.
 
-A step may be slow: while it has no room the partitions are paused and the group membership kept. Records are handed
-over in order within a partition, at least once; a step's effects must be idempotent.
+A step may be slow: while it has no room nothing is taken from the consumer, which keeps its group membership by itself.
+Records are handed over in order within a partition, at least once; a step's effects must be idempotent. The methods of
+a step never run at the same time, although aiokafka announces a rebalance from a task of its own.
 """
 
 import asyncio
 import signal
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Protocol
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener
 from aiokafka.errors import CommitFailedError, IllegalStateError
 from aiokafka.structs import ConsumerRecord, TopicPartition
 
+from pipeline.kafka import start
 from pipeline.telemetry import logger
 
 POLL_MS = 100
+NO_ROOM_PAUSE_S = 0.01
+# After this long a commit that waits for a broker, or a slow step, no longer holds up the end of the process.
+STOP_GRACE_S = 5.0
 Commits = Mapping[TopicPartition, tuple[int, str]]
 """Partition -> (next offset, metadata), as the broker keeps them."""
 log = logger(__name__)
 
 
 class Step(Protocol):
-    """What is done with the records of a consumer."""
+    """What is done with the records of a consumer. An exception of any method stops the process."""
 
     async def assigned(self, partitions: Iterable[TopicPartition]) -> None:
         """These partitions start at their committed offsets. Nothing of an earlier assignment may be assumed."""
@@ -37,21 +42,34 @@ class Step(Protocol):
         """Take a record. It may be one that was seen before."""
 
     async def poll(self) -> Commits:
-        """Go on with the work; report what is done for good. An exception stops the process."""
+        """Go on with the work; report what is done for good."""
 
     async def close(self) -> None:
         """Stop; unfinished work is dropped and will be read again."""
 
 
 class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]
+    """Tells the step about its partitions. aiokafka would only log what it raises, so the loop looks at `failure`."""
+
     def __init__(self, step: Step) -> None:
         self._step = step
+        self.turn = asyncio.Lock()
+        self.failure: Exception | None = None
 
     async def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
-        await self._step.revoked(revoked)
+        await self._tell(self._step.revoked, revoked)
 
     async def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
-        await self._step.assigned(assigned)
+        await self._tell(self._step.assigned, assigned)
+
+    async def _tell(
+        self, method: Callable[[Iterable[TopicPartition]], Awaitable[None]], partitions: Iterable[TopicPartition]
+    ) -> None:
+        try:
+            async with self.turn:
+                await method(partitions)
+        except Exception as error:
+            self.failure = error
 
 
 async def _commit(consumer: AIOKafkaConsumer, commits: Commits) -> None:
@@ -62,28 +80,47 @@ async def _commit(consumer: AIOKafkaConsumer, commits: Commits) -> None:
         log.info("commit refused after a rebalance", error=str(error))
 
 
-def _throttle(consumer: AIOKafkaConsumer, room: int) -> None:
-    assigned = consumer.assignment()
-    if room > 0:
-        consumer.resume(*(consumer.paused() & assigned))
-    else:
-        consumer.pause(*assigned)
+async def _fetched(consumer: AIOKafkaConsumer, room: int) -> list[ConsumerRecord]:
+    # Pausing the partitions instead would throw away what is prefetched (aiokafka 0.14, FetchResult.check_assignment)
+    # and fetch it again for every record that a slow step takes.
+    if room <= 0:
+        await asyncio.sleep(NO_ROOM_PAUSE_S)
+        return []
+    batches = await consumer.getmany(timeout_ms=POLL_MS, max_records=room)
+    return [record for records in batches.values() for record in records]
+
+
+async def _run(consumer: AIOKafkaConsumer, step: Step, listener: _Listener, stop: asyncio.Event) -> None:
+    await start(consumer)
+    while not stop.is_set():
+        records = await _fetched(consumer, step.room())
+        async with listener.turn:
+            if listener.failure:
+                raise listener.failure
+            for record in records:
+                await step.submit(record)
+            if commits := await step.poll():
+                await _commit(consumer, commits)
 
 
 async def consume(consumer: AIOKafkaConsumer, topics: Iterable[str], step: Step, stop: asyncio.Event) -> None:
-    """Run the step over the topics until `stop` is set. The consumer is started here and closed at the end."""
-    consumer.subscribe(list(topics), listener=_Listener(step))
-    await consumer.start()
+    """Run the step over the topics until `stop` is set. The consumer is started here and closed at the end.
+
+    Raises Unreachable when no broker answers at the start, else whatever the step raises.
+    """
+    listener = _Listener(step)
+    consumer.subscribe(list(topics), listener=listener)
+    running = asyncio.create_task(_run(consumer, step, listener, stop))
+    stopping = asyncio.create_task(stop.wait())
     try:
-        while not stop.is_set():
-            _throttle(consumer, room := step.room())
-            batches = await consumer.getmany(timeout_ms=POLL_MS, max_records=max(room, 1))
-            for records in batches.values():
-                for record in records:
-                    await step.submit(record)
-            if commits := await step.poll():
-                await _commit(consumer, commits)
+        await asyncio.wait((running, stopping), return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait((running,), timeout=STOP_GRACE_S)
+        if running.done():
+            running.result()
     finally:
+        stopping.cancel()
+        running.cancel()
+        await asyncio.gather(running, stopping, return_exceptions=True)
         await step.close()
         await consumer.stop()
 

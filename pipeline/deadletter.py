@@ -55,7 +55,7 @@ def headers(
         "dlq-error": type(error).__name__,
         "dlq-reason": str(error),
     }
-    return [(name, value.encode()[:REASON_BYTES]) for name, value in fields.items()]
+    return [(name, value.encode(errors="backslashreplace")[:REASON_BYTES]) for name, value in fields.items()]
 
 
 class DeadLetters:

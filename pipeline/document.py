@@ -16,6 +16,7 @@ from schemas.records import TraceAssembled
 
 LEVEL = 3
 LARGEST = 512 * 1024 * 1024
+NOWHERE = "documents/none"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,12 +51,20 @@ async def document_bytes(assembled: TraceAssembled, store: ObjectStore) -> bytes
     packed = assembled.document
     try:
         if packed is None:
-            packed = await store.get(assembled.document_ref or "")
-        document = zstandard.decompress(packed, max_output_size=min(assembled.document_size, LARGEST))
+            packed = await store.get(assembled.document_ref or NOWHERE)
+        document = _unpack(packed, assembled.document_size)
     except ObjectMissing:
         raise Invalid(f"document {assembled.document_ref} of {assembled.trace_id} is not in the object store") from None
     except zstandard.ZstdError as error:
         raise Invalid(f"document of {assembled.trace_id} is damaged: {error}") from error
     if digest(document) != assembled.document_digest:
         raise Invalid(f"document of {assembled.trace_id} does not have the digest it was sealed with")
+    return document
+
+
+def _unpack(packed: bytes, size: int) -> bytes:
+    # The frame says itself how much it unpacks to, and zstandard allocates that before it reads on.
+    if zstandard.frame_content_size(packed) != size or size > LARGEST:
+        raise zstandard.ZstdError(f"it does not unpack to {size} bytes")
+    document: bytes = zstandard.decompress(packed)
     return document

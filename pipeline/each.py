@@ -19,6 +19,8 @@ from schemas.records import Record
 
 FIRST_PAUSE_S = 0.2
 LONGEST_PAUSE_S = 30.0
+# Finished records wait behind an unfinished one of their partition; after a restart all of them are done again.
+MOST_HELD = 1_000
 Handler = Callable[[Record], Awaitable[None]]
 log = logger(__name__)
 
@@ -55,7 +57,8 @@ class Each:
             await self._drop(self._work.pop(partition, deque()))
 
     def room(self) -> int:
-        return self._parallel - sum(not task.done() for work in self._work.values() for _, task in work)
+        active = sum(not task.done() for work in self._work.values() for _, task in work)
+        return min(self._parallel - active, MOST_HELD - sum(map(len, self._work.values())))
 
     async def submit(self, record: ConsumerRecord) -> None:
         task = asyncio.create_task(settle(self._handle, record, self._dead_letters))
@@ -64,10 +67,11 @@ class Each:
     async def poll(self) -> Commits:
         done: dict[TopicPartition, tuple[int, str]] = {}
         for partition, work in self._work.items():
+            for _, task in work:
+                if task.done():
+                    task.result()
             while work and work[0][1].done():
-                offset, task = work.popleft()
-                task.result()
-                done[partition] = (offset + 1, "")
+                done[partition] = (work.popleft()[0] + 1, "")
         return done
 
     async def close(self) -> None:

@@ -9,5 +9,13 @@ class Retryable(Exception):
     """Something outside failed and may recover: back off and try again; nothing is committed meanwhile."""
 
 
+class Unreachable(Exception):
+    """A server that is needed did not answer at the start; the text says which, and what to check."""
+
+
+class Refused(Exception):
+    """A server refused our credentials. Trying again is of no use: the text says which settings to correct."""
+
+
 class BadSetting(SystemExit):
     """A setting is missing or wrong; the text names its variable and says what is expected."""

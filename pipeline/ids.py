@@ -1,8 +1,10 @@
 """Identifiers. A trace id is `trace-` and a UUIDv7 (RFC 9562) in hex: it sorts by time and cannot be guessed."""
 
+import re
 import secrets
 
 PREFIX = "trace-"
+SHAPE = re.compile(rf"{PREFIX}[0-9a-f]{{32}}")
 
 
 def new_trace_id(now_us: int, entropy: int | None = None) -> str:
@@ -16,6 +18,6 @@ def new_trace_id(now_us: int, entropy: int | None = None) -> str:
 
 def minted_at_us(trace_id: str) -> int:
     """When the id was made, microseconds since the epoch, to the millisecond. Raises ValueError for another shape."""
-    if not trace_id.startswith(PREFIX) or len(trace_id) != len(PREFIX) + 32:
+    if not SHAPE.fullmatch(trace_id):
         raise ValueError(f"not a trace id: {trace_id[:64]!r}")
     return (int(trace_id[len(PREFIX) :], 16) >> 80) * 1000

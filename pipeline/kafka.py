@@ -3,19 +3,48 @@
 Every produce waits for all in-sync replicas; one idempotent producer a process.
 """
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Protocol
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
-from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
+from aiokafka.errors import KafkaConnectionError, KafkaError, TopicAlreadyExistsError, for_code
 
+from pipeline.errors import Unreachable
 from pipeline.settings import KafkaSettings
+from pipeline.telemetry import logger
 from schemas.topics import TOPICS, Topic
 
 MAX_RECORD_BYTES = 2 * 1024 * 1024
 LINGER_MS = 5
 DLQ_RETENTION_MS = 30 * 24 * 3600 * 1000
+REBALANCE_MS = 30_000
+DAY_MS = 24 * 3600 * 1000
+START_PAUSES_S = (0.5, 1.0, 2.0, 4.0, 8.0)
+log = logger(__name__)
+
+
+class Startable(Protocol):
+    """Any of aiokafka's clients."""
+
+    async def start(self) -> None:
+        """Connect."""
+
+
+async def start(client: Startable) -> None:
+    """Start a client, waiting about 15 s for a broker that is not there yet. Raises Unreachable."""
+    for pause in START_PAUSES_S:
+        try:
+            return await client.start()
+        except KafkaConnectionError as error:
+            log.warning("waiting for Kafka", pause_s=pause, reason=str(error))
+            await asyncio.sleep(pause)
+    try:
+        await client.start()
+    except KafkaConnectionError as error:
+        raise Unreachable(f"Kafka does not answer. Is it running where KAFKA_BOOTSTRAP says? {error}") from error
 
 
 def make_producer(kafka: KafkaSettings, request_timeout_ms: int = 15_000) -> AIOKafkaProducer:
@@ -42,6 +71,10 @@ def make_consumer(kafka: KafkaSettings, *topics: str, group: str | None = None) 
         auto_offset_reset="earliest",
         session_timeout_ms=10_000,
         heartbeat_interval_ms=1_000,
+        # The step of the slowest member may finish its block before the others go on without it.
+        rebalance_timeout_ms=REBALANCE_MS,
+        # A step without room may leave the consumer alone for long; that the process lives is told by heartbeats.
+        max_poll_interval_ms=DAY_MS,
         max_partition_fetch_bytes=MAX_RECORD_BYTES,
         fetch_max_wait_ms=100,
     )
@@ -51,8 +84,8 @@ def make_consumer(kafka: KafkaSettings, *topics: str, group: str | None = None) 
 async def admin(kafka: KafkaSettings) -> AsyncIterator[AIOKafkaAdminClient]:
     """A started admin client, closed at the end."""
     client = AIOKafkaAdminClient(bootstrap_servers=kafka.kafka_bootstrap)
-    await client.start()
     try:
+        await start(client)
         yield client
     finally:
         await client.close()
@@ -61,11 +94,12 @@ async def admin(kafka: KafkaSettings) -> AsyncIterator[AIOKafkaAdminClient]:
 def _new_topics(topic: Topic, production: bool) -> list[NewTopic]:
     partitions = topic.partitions[production]
     replication = 3 if production else 1
-    durable = {"min.insync.replicas": "2" if production else "1"}
-    configs = {"cleanup.policy": topic.cleanup, "retention.ms": str(topic.retention_ms), **durable}
+    # A broker's own limit may be 1 MiB, less than our producers send.
+    shared = {"min.insync.replicas": "2" if production else "1", "max.message.bytes": str(MAX_RECORD_BYTES)}
+    configs = {"cleanup.policy": topic.cleanup, "retention.ms": str(topic.retention_ms), **shared}
     created = [NewTopic(topic.name, partitions, replication, topic_configs=configs)]
     if topic.dead_letters:
-        kept = {"retention.ms": str(DLQ_RETENTION_MS), **durable}
+        kept = {"retention.ms": str(DLQ_RETENTION_MS), **shared}
         created.append(NewTopic(topic.dlq, partitions, replication, topic_configs=kept))
     return created
 

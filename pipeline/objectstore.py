@@ -2,19 +2,34 @@
 
 import asyncio
 import os
+import re
 import secrets
+from collections.abc import Callable
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol, TypeVar
 
 from pipeline.errors import Retryable
+
+# Names a file and an S3 object alike, and never leaves the store: no empty, hidden or `..` part.
+KEY = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]*(/[A-Za-z0-9_-][A-Za-z0-9_.-]*)*")
+LONGEST_KEY = 512
+Result = TypeVar("Result")
 
 
 class ObjectMissing(Exception):
     """No object has this key."""
 
 
+def checked(key: str) -> str:
+    """The key itself. Raises ValueError for one that is malformed or might lead out of its folder."""
+    if not KEY.fullmatch(key) or len(key) > LONGEST_KEY:
+        raise ValueError(f"not an object key: {key[:LONGEST_KEY]!r}")
+    return key
+
+
 class ObjectStore(Protocol):
-    """Keys are relative, `/`-separated. All raise Retryable when the store cannot be reached."""
+    """Keys are relative, `/`-separated. All raise Retryable when the store cannot be reached, and Refused when it does
+    not accept our credentials."""
 
     async def put(self, key: str, data: bytes) -> None:
         """Store the bytes durably."""
@@ -33,45 +48,49 @@ class ObjectStore(Protocol):
 
 
 class FolderStore:
-    """Objects as files below one folder."""
+    """Objects as files below one folder. What was stored survives the death of the process, not a power loss."""
 
     def __init__(self, root: Path) -> None:
         self._root = root.resolve()
 
-    def _path(self, key: str) -> Path:
-        path = (self._root / key).resolve()
-        if not path.is_relative_to(self._root) or path == self._root:
-            raise ValueError(f"not an object key: {key!r}")
-        return path
-
     async def put(self, key: str, data: bytes) -> None:
-        await asyncio.to_thread(self._write, self._path(key), data)
+        await self._run(self._write, self._root / checked(key), data)
+
+    async def get(self, key: str) -> bytes:
+        try:
+            return await self._run((self._root / checked(key)).read_bytes)
+        except FileNotFoundError:
+            raise ObjectMissing(key) from None
+
+    async def exists(self, key: str) -> bool:
+        return await self._run((self._root / checked(key)).is_file)
+
+    async def delete(self, key: str) -> None:
+        await self._run((self._root / checked(key)).unlink, True)
+
+    async def keys(self, prefix: str) -> list[str]:
+        return await self._run(self._list, prefix)
+
+    async def _run(self, call: Callable[..., Result], *arguments: Any) -> Result:
+        try:
+            return await asyncio.to_thread(call, *arguments)
+        except FileNotFoundError:
+            raise
+        except OSError as error:
+            raise Retryable(f"object store folder {self._root} cannot be used: {error.strerror}") from error
 
     def _write(self, path: Path, data: bytes) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
-        draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+        draft = path.with_name(f".{secrets.token_hex(8)}")
         try:
             with draft.open("wb") as file:
                 file.write(data)
                 file.flush()
                 os.fsync(file.fileno())
             draft.replace(path)
-        except OSError as error:
+        finally:
             draft.unlink(missing_ok=True)
-            raise Retryable(f"object store folder {self._root} cannot be written: {error.strerror}") from error
 
-    async def get(self, key: str) -> bytes:
-        try:
-            return await asyncio.to_thread(self._path(key).read_bytes)
-        except FileNotFoundError:
-            raise ObjectMissing(key) from None
-
-    async def exists(self, key: str) -> bool:
-        return self._path(key).is_file()
-
-    async def delete(self, key: str) -> None:
-        self._path(key).unlink(missing_ok=True)
-
-    async def keys(self, prefix: str) -> list[str]:
+    def _list(self, prefix: str) -> list[str]:
         files = (path.relative_to(self._root).as_posix() for path in self._root.rglob("*") if path.is_file())
-        return sorted(key for key in files if key.startswith(prefix) and not key.rpartition("/")[2].startswith("."))
+        return sorted(key for key in files if key.startswith(prefix) and KEY.fullmatch(key))

@@ -10,11 +10,14 @@ import urllib3
 from minio import Minio
 from minio.error import MinioException, S3Error
 
-from pipeline.errors import Retryable
-from pipeline.objectstore import FolderStore, ObjectMissing, ObjectStore
+from pipeline.errors import Refused, Retryable
+from pipeline.objectstore import FolderStore, ObjectMissing, ObjectStore, checked
 from pipeline.settings import ObjectStoreSettings
 
-MISSING = {"NoSuchKey", "NoSuchObject", "NoSuchBucket"}
+MISSING = {"NoSuchKey", "NoSuchObject"}
+# Nobody's outage: these go on until a setting (or this machine's clock) is corrected, so the process says so and stops.
+REFUSED = {"AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch", "RequestTimeTooSkewed"}
+CREATED_BY_ANOTHER = {"BucketAlreadyOwnedByYou", "BucketAlreadyExists"}
 Result = TypeVar("Result")
 
 
@@ -35,28 +38,27 @@ class S3Store:
         self._bucket_known = False
 
     async def put(self, key: str, data: bytes) -> None:
-        await self._run(key, lambda: self._client.put_object(self._bucket, key, io.BytesIO(data), len(data)))
+        name = checked(key)
+        await self._run(key, lambda: self._client.put_object(self._bucket, name, io.BytesIO(data), len(data)))
 
     async def get(self, key: str) -> bytes:
-        return await self._run(key, lambda: self._read(key))
+        name = checked(key)
+        return await self._run(key, lambda: self._read(name))
 
     async def exists(self, key: str) -> bool:
+        name = checked(key)
         try:
-            await self._run(key, lambda: self._client.stat_object(self._bucket, key))
+            await self._run(key, lambda: self._client.stat_object(self._bucket, name))
         except ObjectMissing:
             return False
         return True
 
     async def delete(self, key: str) -> None:
-        await self._run(key, lambda: self._client.remove_object(self._bucket, key))
+        name = checked(key)
+        await self._run(key, lambda: self._client.remove_object(self._bucket, name))
 
     async def keys(self, prefix: str) -> list[str]:
-        return await self._run(
-            prefix,
-            lambda: sorted(
-                entry.object_name for entry in self._client.list_objects(self._bucket, prefix, recursive=True)
-            ),
-        )
+        return await self._run(prefix, lambda: self._list(prefix))
 
     def _read(self, key: str) -> bytes:
         response = self._client.get_object(self._bucket, key)
@@ -67,9 +69,17 @@ class S3Store:
             response.close()
             response.release_conn()
 
+    def _list(self, prefix: str) -> list[str]:
+        entries = self._client.list_objects(self._bucket, prefix, recursive=True)
+        return sorted(entry.object_name for entry in entries)
+
     def _create_bucket_once(self) -> None:
         if not self._bucket_known and not self._client.bucket_exists(self._bucket):
-            self._client.make_bucket(self._bucket)
+            try:
+                self._client.make_bucket(self._bucket)
+            except S3Error as error:
+                if error.code not in CREATED_BY_ANOTHER:
+                    raise
         self._bucket_known = True
 
     async def _run(self, key: str, call: Callable[[], Result]) -> Result:
@@ -80,11 +90,19 @@ class S3Store:
             self._create_bucket_once()
             return call()
         except S3Error as error:
-            if error.code in MISSING:
-                raise ObjectMissing(key) from None
-            raise Retryable(f"S3 answered {error.code} for {key}") from error
+            raise self._meaning(error, key) from error
         except (MinioException, urllib3.exceptions.HTTPError, OSError) as error:
             raise Retryable(f"S3 cannot be reached: {error}") from error
+
+    def _meaning(self, error: S3Error, key: str) -> Exception:
+        if error.code in MISSING:
+            return ObjectMissing(key)
+        if error.code in REFUSED:
+            return Refused(
+                f"S3 refuses bucket {self._bucket}: {error.code}. Correct S3_ACCESS_KEY and S3_SECRET_KEY, what they "
+                f"are allowed to do there, or this machine's clock."
+            )
+        return Retryable(f"S3 answered {error.code} for {key} in bucket {self._bucket}")
 
 
 def open_store(settings: ObjectStoreSettings) -> ObjectStore:

@@ -3,8 +3,9 @@
 The upper-case field name is the variable. Services take only the groups they need.
 """
 
+import re
 from pathlib import Path
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -13,6 +14,10 @@ from pipeline.errors import BadSetting
 
 Port = Annotated[int, Field(ge=1, le=65_535)]
 Positive = Annotated[int, Field(ge=1)]
+Url = Annotated[str, Field(pattern=r"^https?://[^/\s]+/?$")]
+SECRET = re.compile(r"(PASSWORD|SECRET|TOKENS|KEY)$")
+# Where Docker and Kubernetes mount secrets: a file named like the variable gives its value, the environment wins.
+SECRETS_DIR = Path("/run/secrets")
 Loaded = TypeVar("Loaded", bound=BaseSettings)
 
 
@@ -48,7 +53,7 @@ class KafkaSettings(Group):
 class ClickHouseSettings(Group):
     """Where rows land."""
 
-    clickhouse_url: str = Field("http://127.0.0.1:8123", description="HTTP interface of ClickHouse")
+    clickhouse_url: Url = Field("http://127.0.0.1:8123", description="HTTP interface of ClickHouse")
     clickhouse_user: str = Field("default", description="user that writes and migrates")
     clickhouse_password: str = Field("", description="its password")
     clickhouse_analyst_user: str = Field("analyst", description="read-only user of `pr-telemetry sql`")
@@ -62,7 +67,7 @@ class ObjectStoreSettings(Group):
 
     object_store: Literal["folder", "s3"] = Field("folder", description="kind of object store")
     object_store_dir: Path = Field(Path(".pr-telemetry/objects"), description="folder of the folder store")
-    s3_endpoint: str = Field("http://127.0.0.1:9000", description="S3 endpoint, path-style addressing")
+    s3_endpoint: Url = Field("http://127.0.0.1:9000", description="S3 endpoint, path-style addressing")
     s3_bucket: str = Field("pr-telemetry", description="bucket; created when absent")
     s3_access_key: str = Field("", description="S3 access key")
     s3_secret_key: str = Field("", description="S3 secret key")
@@ -141,11 +146,15 @@ GROUPS: tuple[type[Group], ...] = (
 
 
 def load(group: type[Loaded]) -> Loaded:
-    """The group's settings from the environment. Raises BadSetting, naming each bad variable."""
+    """The group's settings from the environment and SECRETS_DIR. Raises BadSetting, naming each bad variable."""
     try:
-        return group()
+        return group(_secrets_dir=SECRETS_DIR) if SECRETS_DIR.is_dir() else group()
     except ValidationError as error:
-        lines = [f"{str(e['loc'][0]).upper()}: {e['msg']} (got {e['input']!r})" for e in error.errors()]
+        lines = [_fault(str(e["loc"][0]).upper(), e["msg"], e["input"]) for e in error.errors()]
         raise BadSetting(
             "Bad setting. Correct it in the environment and start again:\n  " + "\n  ".join(lines)
         ) from None
+
+
+def _fault(variable: str, message: str, value: Any) -> str:
+    return f"{variable}: {message}" + ("" if SECRET.search(variable) else f" (got {value!r})")

@@ -7,7 +7,7 @@ from pydantic import Field
 from schemas.events import AnyEvent, Count, Digest, Wire
 
 Name = Annotated[str, Field(min_length=1, max_length=256)]
-Label = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
+Label = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-][A-Za-z0-9_.-]{0,63}$")]
 TraceId = Annotated[str, Field(pattern=r"^trace-[0-9a-f]{32}$")]
 Consent = Literal["research", "training", "declined"]
 RecordedConsent = Literal["research", "training"]

@@ -113,7 +113,10 @@ def decode(data: bytes | None) -> Record:
         raise UndecodableRecord(f"unknown writer schema {data[2:HEADER].hex()}: is this reader older than the writer?")
     name, writer = known
     try:
-        fields: Any = fastavro.schemaless_reader(io.BytesIO(data[HEADER:]), writer, _reader(name))
+        body = io.BytesIO(data[HEADER:])
+        fields: Any = fastavro.schemaless_reader(body, writer, _reader(name))
+        if body.read(1):
+            raise ValueError("bytes after its end")
         record: Record = build(RECORDS[name], fields)
     except Exception as error:  # fastavro raises a different type for every kind of damage
         raise UndecodableRecord(f"damaged {name}: {error!r}") from error
