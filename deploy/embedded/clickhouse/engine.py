@@ -1,0 +1,213 @@
+"""The one place that talks to chDB: connections, settings, running a statement (all of it blocking).
+
+The engine locks its data folder, so there is one Engine a process. Each request has a connection of its own (it costs
+about 1 ms) or its session's; a connection runs one statement at a time and has a tag by which another can cancel it.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Generator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import chdb
+
+from deploy.embedded.clickhouse.configuration import config_xml, users_xml
+from deploy.embedded.clickhouse.failures import Failure, engine_failure, failure
+from deploy.embedded.clickhouse.refusals import Classification, outside_functions
+from deploy.embedded.clickhouse.sqltext import Statement, first_keyword
+
+# Formats of which the engine streams the very bytes that it gives in one piece; the others would repeat their header.
+STREAMED_FORMATS = frozenset(
+    "CSV JSONCompactEachRow JSONEachRow JSONLines LineAsString MsgPack Native NDJSON RawBLOB RowBinary TabSeparated "
+    "TabSeparatedRaw TSKV TSV TSVRaw".upper().split()
+)
+_STREAMED_STATEMENTS = ("SELECT", "WITH", "FROM")
+_OUTSIDE_SCALARS = "SELECT name FROM system.functions WHERE lower(name) = 'file' OR toString(categories) = 'AI'"
+
+
+@dataclass(frozen=True)
+class Totals:
+    """What a statement read and wrote, for X-ClickHouse-Summary."""
+
+    read_rows: int = 0
+    read_bytes: int = 0
+    written_rows: int = 0
+    written_bytes: int = 0
+    result_rows: int = 0
+    result_bytes: int = 0
+    elapsed_s: float = 0.0
+
+
+def _nothing() -> Generator[bytes, None, None]:
+    yield from ()
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The first bytes of a result and the rest, which is computed as it is drawn (each step may raise Failure)."""
+
+    first: bytes
+    rest: Generator[bytes, None, None] = field(default_factory=_nothing)
+    totals: Totals = Totals()
+
+    def close(self) -> None:
+        """Ends the statement when it still runs."""
+        self.rest.close()
+
+
+class Engine:
+    """The engine over `data_dir`, with the Atomic database `database` in it. Close it to unlock the folder."""
+
+    def __init__(self, data_dir: Path, database: str) -> None:
+        self.database = database
+        self._address = _address(data_dir)
+        self._control = Connection(self._address)
+        self._control.create_databases(database)
+        version, self.timezone = self._control.lines("SELECT version(), timezone()")[0].split("\t")
+        self.version = f"(version {version})"
+        self.outside = outside_functions(
+            self._control.lines("SELECT name FROM system.table_functions"), self._control.lines(_OUTSIDE_SCALARS)
+        )
+
+    def connect(self, *, read_only: bool) -> Connection:
+        """A new connection to `database`; a read-only one can never be made writable again."""
+        connection = Connection(self._address)
+        connection.use(self.database)
+        if read_only:
+            connection.set({"readonly": "1"})
+        return connection
+
+    def cancel(self, tag: str) -> None:
+        """Ends the statement that runs on the connection with `tag`, if any. Not to be called concurrently."""
+        self._control.lines(f"KILL QUERY WHERE Settings['log_comment'] = '{tag}' ASYNC")
+
+    def close(self) -> None:
+        """Releases the data folder once every other connection is closed."""
+        self._control.close()
+
+
+class Connection:
+    """A connection of chDB; not to be used by two threads at once. Its methods raise Failure."""
+
+    def __init__(self, address: str) -> None:
+        self.tag = uuid.uuid4().hex
+        self._chdb: Any = chdb.connect(address)  # type: ignore[no-untyped-call]
+        self.set({"log_comment": self.tag})
+
+    def close(self) -> None:
+        """Ends whatever still runs on it."""
+        self._chdb.close()
+
+    def create_databases(self, name: str) -> None:
+        """Makes `name` and `default` Atomic databases: chDB's own `default` opens files named like a table."""
+        if self.lines("SELECT engine FROM system.databases WHERE name = 'default'") == ["Overlay"]:
+            self.lines("DROP DATABASE default")
+        for database in ("default", name):
+            self._query("CREATE DATABASE IF NOT EXISTS {name:Identifier} ENGINE = Atomic", "TSV", {"name": database})
+
+    def use(self, database: str) -> None:
+        """Makes `database` the one of unqualified names."""
+        self._query("USE {name:Identifier}", "TSV", {"name": database})
+
+    def set(self, settings: Mapping[str, str]) -> None:
+        """Changes settings for all later statements; the names must be identifiers."""
+        if settings:
+            changes = ", ".join(f"{name} = {_quote(value)}" for name, value in settings.items())
+            self.lines(f"SET {changes}")
+
+    def current(self, names: Mapping[str, str]) -> dict[str, str]:
+        """The present values of the settings `names`."""
+        listed = ", ".join(map(_quote, names))
+        found = self.lines(f"SELECT name, value FROM system.settings WHERE name IN ({listed}) FORMAT TSVRaw")
+        return dict(line.split("\t", 1) for line in found)
+
+    def classify(self, sql: str) -> Classification:
+        """What `sql` would do, without running it."""
+        report = _or_failure(lambda: self._chdb._conn.classify_query(sql))
+        return Classification(report["query_class"].name, report["statement_count"])
+
+    def canonical(self, sql: str) -> str:
+        """`sql` as the engine's own formatter writes it."""
+        written = self._query("SELECT formatQuery({sql:String}) FORMAT RawBLOB", "RawBLOB", {"sql": _escape(sql)})
+        text: str = written.bytes().decode()
+        return text
+
+    def lines(self, sql: str) -> list[str]:
+        """The lines of a small result in TabSeparated."""
+        lines: list[str] = self._query(sql, "TSV", {}).bytes().decode().splitlines()
+        return lines
+
+    def insert(self, statement: Statement) -> Answer:
+        """Stores the data of an INSERT ... FORMAT: all of its blocks, or a Failure."""
+        totals: Totals = _or_failure(lambda: self._insert(statement))
+        return Answer(b"", totals=totals)
+
+    def run(self, sql: str, output: str, parameters: Mapping[str, str], *, stream: bool) -> Answer:
+        """Runs any other statement; the result comes in pieces where `stream` is wished and its format allows it."""
+        if stream and output.upper() in STREAMED_FORMATS and first_keyword(sql) in _STREAMED_STATEMENTS:
+            pieces = self._pieces(sql, output, parameters)
+            return Answer(next(pieces, b""), pieces)
+        result = self._query(sql, output, parameters)
+        return Answer(result.bytes(), totals=_totals(result))
+
+    def _insert(self, statement: Statement) -> Totals:
+        with self._chdb.send_insert(statement.sql, statement.input_format) as inserter:
+            if statement.data:
+                inserter.append(statement.data)
+            done = inserter.finish()
+        return Totals(written_rows=done.rows_written, written_bytes=done.bytes_written, elapsed_s=done.elapsed)
+
+    def _pieces(self, sql: str, output: str, parameters: Mapping[str, str]) -> Generator[bytes, None, None]:
+        stream = _or_failure(lambda: self._chdb.send_query(sql, output, params=dict(parameters)))
+        try:
+            while (piece := _or_failure(stream.fetch)) is not None:
+                yield piece.bytes()
+        finally:
+            stream.close()
+
+    def _query(self, sql: str, output: str, parameters: Mapping[str, str]) -> Any:
+        return _or_failure(lambda: self._chdb.query(sql, output, params=dict(parameters)))
+
+
+def _or_failure(step: Callable[[], Any]) -> Any:
+    try:
+        return step()
+    except Failure:
+        raise
+    except (RuntimeError, chdb.ChdbError) as problem:
+        raise engine_failure(str(problem)) from problem
+    except UnicodeDecodeError as problem:
+        raise failure("SYNTAX_ERROR", "the statement is not UTF-8") from problem
+
+
+def _totals(result: Any) -> Totals:
+    return Totals(
+        read_rows=result.storage_rows_read(),
+        read_bytes=result.storage_bytes_read(),
+        written_rows=result.rows_written(),
+        written_bytes=result.bytes_written(),
+        result_rows=result.rows_read(),
+        result_bytes=result.size(),
+        elapsed_s=result.elapsed(),
+    )
+
+
+def _address(data_dir: Path) -> str:
+    """chDB's connection text; writes the configuration that it names."""
+    store = data_dir / "engine"
+    store.mkdir(parents=True, exist_ok=True)
+    users, config = data_dir / "users.xml", data_dir / "config.xml"
+    users.write_text(users_xml())
+    config.write_text(config_xml(str(users)))
+    return f"{store}?config-file={config}"
+
+
+def _escape(text: str) -> str:
+    return text.replace("\\", "\\\\").replace("\t", "\\t").replace("\n", "\\n").replace("\0", "\\0")
+
+
+def _quote(text: str) -> str:
+    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
