@@ -1,0 +1,84 @@
+"""Runs the sandbox's consumer: `python -m sandbox`. Settings: SandboxSettings and the shared groups."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+
+from pipeline.clock import now_us
+from pipeline.consumer import consume, stop_on_signals
+from pipeline.deadletter import DeadLetters
+from pipeline.each import Each
+from pipeline.kafka import make_consumer, make_producer
+from pipeline.s3store import open_store
+from pipeline.settings import KafkaSettings, LogSettings, ObjectStoreSettings, SandboxSettings, load
+from pipeline.telemetry import configure_logs, logger
+from sandbox.container import Containers
+from sandbox.environment import EngineAbsent, EngineLost
+from sandbox.spec import MIB, PYTEST, Limits
+from sandbox.worker import Validator
+from schemas.codec import encode
+from schemas.records import TraceValidated
+from schemas.topics import TRACE_ASSEMBLED, TRACE_VALIDATED
+
+GROUP = "sandbox"
+log = logger(__name__)
+
+
+def limits_of(settings: SandboxSettings) -> Limits:
+    """Memory file systems count as the container's memory: both full must leave room for the tests themselves."""
+    memory_bytes = settings.sandbox_memory_mb * MIB
+    return Limits(
+        run_timeout_s=settings.sandbox_run_timeout_s,
+        memory_bytes=memory_bytes,
+        pids=settings.sandbox_pids,
+        repository_bytes=memory_bytes * 3 // 8,
+        scratch_bytes=memory_bytes * 3 // 8,
+    )
+
+
+async def run(settings: SandboxSettings, kafka: KafkaSettings, objects: ObjectStoreSettings) -> None:
+    """Consume until SIGTERM or SIGINT."""
+    stop, limits = stop_on_signals(), limits_of(settings)
+    containers = Containers(settings.docker_host, settings.sandbox_image, settings.sandbox_runtime, limits)
+    await _sweep(containers)
+    producer = make_producer(kafka)
+
+    async def publish(validation: TraceValidated) -> None:
+        await producer.send_and_wait(TRACE_VALIDATED.name, encode(validation), key=validation.trace_id.encode())
+
+    validator = Validator(
+        environments=containers,
+        store=open_store(objects),
+        publish=publish,
+        clock=now_us,
+        nonce=lambda: secrets.token_hex(16),
+        runner=PYTEST,
+        limits=limits,
+        repos=settings.sandbox_repos_dir,
+    )
+    await producer.start()
+    try:
+        step = Each(validator.handle, DeadLetters(producer, GROUP, GROUP), settings.sandbox_parallel)
+        await consume(make_consumer(kafka, group=GROUP), [TRACE_ASSEMBLED.name], step, stop)
+    finally:
+        await producer.stop()
+        containers.close()
+
+
+async def _sweep(containers: Containers) -> None:
+    try:
+        log.info("leftover containers removed", count=await containers.sweep())
+    except (EngineAbsent, EngineLost) as error:
+        log.warning("no Docker engine: traces get the verdict unverifiable(no_docker)", reason=str(error))
+
+
+def main() -> None:
+    """Read the settings, then run."""
+    logs, kafka = load(LogSettings), load(KafkaSettings)
+    configure_logs("sandbox", logs.log_level)
+    asyncio.run(run(load(SandboxSettings), kafka, load(ObjectStoreSettings)))
+
+
+if __name__ == "__main__":
+    main()

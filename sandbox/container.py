@@ -1,0 +1,271 @@
+"""Environments that are Docker containers; the only module that knows the Docker client.
+
+A container has no network, no capabilities, a read-only root, two size-capped memory file systems and limits on memory,
+processors and processes. Its first process reads a pipe that this process holds open, so that it ends, with everything
+in it, when this process does; a deadline inside and one outside end it otherwise. The client blocks, so every call is
+made in a thread; each container has threads of its own, so that a kill never waits for a stuck read.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import tarfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from typing import Any, ParamSpec, TypeVar
+
+import docker
+import requests
+from docker.errors import APIError, DockerException, ImageNotFound, NotFound
+from docker.models.containers import Container
+from docker.types import LogConfig, Ulimit
+
+from sandbox.environment import INPUT, REPOSITORY, EngineAbsent, EngineLost, ExecResult, ImageMissing
+from sandbox.spec import MIB, Limits
+
+EXPIRES = "pr-telemetry.sandbox.expires"  # label: seconds since the epoch after which nobody needs the container
+PREPARING, RUNNING = "65533:65533", "65534:65534"
+API_TIMEOUT_S = 30
+KILL_GRACE_S = 10.0
+OOM_COUNTERS = ("/sys/fs/cgroup/memory/memory.oom_control", "/sys/fs/cgroup/memory.events")  # cgroup v1, v2
+_FAILURES = (DockerException, requests.exceptions.RequestException, OSError)
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class Containers:
+    """Makes containers of one image on one engine. Connects when first used."""
+
+    def __init__(self, docker_host: str | None, image: str, runtime: str, limits: Limits) -> None:
+        self._host, self._image, self._runtime, self._limits = docker_host, image, runtime, limits
+        self._client: docker.DockerClient | None = None
+        self._connecting = asyncio.Lock()
+
+    async def start(self, lifetime_s: float) -> ContainerEnvironment:
+        """See Environments."""
+        client = await self._connected()
+        threads = ThreadPoolExecutor(2, thread_name_prefix="sandbox")
+        return await _in_thread(threads, self._start, client, threads, lifetime_s)
+
+    async def sweep(self) -> int:
+        """Removes containers that outlived a crash of their process; returns how many."""
+        client = await self._connected()
+        return await asyncio.to_thread(_sweep, client, time.time())
+
+    def close(self) -> None:
+        """Give the connections back."""
+        if self._client is not None:
+            self._client.close()
+
+    async def _connected(self) -> docker.DockerClient:
+        try:
+            async with self._connecting:
+                if self._client is None:
+                    self._client = await asyncio.to_thread(docker.DockerClient, self._host, timeout=API_TIMEOUT_S)
+            await asyncio.to_thread(self._client.ping)
+        except _FAILURES as error:
+            raise EngineAbsent(f"{self._host or 'the default socket'}: {error}") from error
+        return self._client
+
+    def _start(
+        self, client: docker.DockerClient, threads: ThreadPoolExecutor, lifetime_s: float
+    ) -> ContainerEnvironment:
+        try:
+            image = client.images.get(self._image)
+        except ImageNotFound as error:
+            raise ImageMissing(self._image) from error
+        container = client.containers.create(image, **self._options(lifetime_s))
+        try:
+            lifeline = container.attach_socket(params={"stdin": 1, "stream": 1})
+            container.start()
+            environment = ContainerEnvironment(container, threads, lifeline, self._facts(client, str(image.id)))
+            environment.prepare()
+        except _FAILURES:
+            container.remove(force=True)
+            raise
+        return environment
+
+    def _options(self, lifetime_s: float) -> dict[str, Any]:
+        limits = self._limits
+        return {
+            "command": ["timeout", "-s", "KILL", str(round(lifetime_s)), "cat"],
+            "stdin_open": True,
+            "auto_remove": True,
+            "network_mode": "none",
+            "read_only": True,
+            "cap_drop": ["ALL"],
+            "security_opt": ["no-new-privileges"],
+            "user": PREPARING,
+            "runtime": self._runtime,
+            "mem_limit": limits.memory_bytes,
+            "memswap_limit": limits.memory_bytes,
+            "nano_cpus": round(limits.cpus * 1e9),
+            "pids_limit": limits.pids,
+            "shm_size": 16 * MIB,
+            "ipc_mode": "private",
+            "ulimits": [Ulimit(name="core", soft=0, hard=0), Ulimit(name="nofile", soft=1024, hard=1024)],
+            "tmpfs": {
+                REPOSITORY: f"size={limits.repository_bytes},mode=0755,uid=65533,gid=65533,nosuid,nodev",
+                "/tmp": f"size={limits.scratch_bytes},mode=1777,nosuid,nodev,exec",
+            },
+            "hostname": "sandbox",
+            "log_config": LogConfig(type="none"),
+            "labels": {EXPIRES: str(round(time.time() + lifetime_s))},
+        }
+
+    def _facts(self, client: docker.DockerClient, image_id: str) -> dict[str, str]:
+        limits = self._limits
+        return {
+            "image": self._image,
+            "image_id": image_id,
+            "runtime": self._runtime,
+            "engine": str(client.version()["Version"]),
+            "network": "none",
+            "memory_bytes": str(limits.memory_bytes),
+            "cpus": f"{limits.cpus:g}",
+            "pids": str(limits.pids),
+        }
+
+
+class ContainerEnvironment:
+    """One running container; see Environment."""
+
+    def __init__(self, container: Container, threads: ThreadPoolExecutor, lifeline: Any, facts: dict[str, str]) -> None:
+        self._container, self._threads, self._lifeline, self._facts = container, threads, lifeline, facts
+        self._api: Any = container.client.api if container.client else None
+
+    def prepare(self) -> None:
+        """Make the folder for input; called once, in a thread."""
+        self._exec(["mkdir", "-p", INPUT], {"user": PREPARING}, _Capped(1024))
+
+    def describe(self) -> dict[str, str]:
+        """See Environment."""
+        return dict(self._facts)
+
+    async def write_files(self, files: Mapping[str, bytes]) -> None:
+        """See Environment. The archive goes through a command's input, as a read-only container takes no copy."""
+        archive = _tar(files)
+        command = ["sh", "-c", f"head -c {len(archive)} | tar -xf - -C {INPUT}"]
+        await _in_thread(self._threads, self._feed, command, archive)
+
+    async def run(
+        self,
+        command: Sequence[str],
+        *,
+        trusted: bool = False,
+        deadline_s: float,
+        output_bytes: int,
+        folder: str = "/",
+        environment: Mapping[str, str] | None = None,
+    ) -> ExecResult:
+        """See Environment."""
+        started, output = time.monotonic_ns(), _Capped(output_bytes)
+        how = {"user": PREPARING if trusted else RUNNING, "workdir": folder, "environment": dict(environment or {})}
+        reading = asyncio.ensure_future(_in_thread(self._threads, self._exec, list(command), how, output))
+        done, _ = await asyncio.wait({reading}, timeout=deadline_s)
+        if not done:
+            await self._kill()
+            await asyncio.wait({reading}, timeout=KILL_GRACE_S)
+        duration_us = (time.monotonic_ns() - started) // 1000
+        exit_code = reading.result() if done else None
+        _forget(reading)
+        return ExecResult(exit_code, output.joined(), output.truncated, not done, duration_us)
+
+    async def out_of_memory(self) -> bool:
+        """See Environment."""
+        counters = await self.run(["cat", *OOM_COUNTERS], trusted=True, deadline_s=KILL_GRACE_S, output_bytes=4096)
+        lines = (line.split() for line in counters.output.decode(errors="replace").splitlines())
+        return any(line[0] == "oom_kill" and line[1] != "0" for line in lines if len(line) == 2)
+
+    async def close(self) -> None:
+        """See Environment."""
+        await self._kill()
+        with suppress(OSError):
+            self._lifeline.close()
+        self._threads.shutdown(wait=False)
+
+    async def _kill(self) -> None:
+        with suppress(EngineLost):
+            await _in_thread(self._threads, self._remove)
+
+    def _remove(self) -> None:
+        with suppress(NotFound):
+            self._container.remove(force=True)
+
+    def _exec(self, command: list[str], how: dict[str, Any], output: _Capped) -> int:
+        name = self._api.exec_create(self._container.id, command, **how)["Id"]
+        for chunk in self._api.exec_start(name, stream=True):
+            output.add(chunk)
+        return int(self._api.exec_inspect(name)["ExitCode"])
+
+    def _feed(self, command: list[str], data: bytes) -> None:
+        name = self._api.exec_create(self._container.id, command, user=PREPARING, stdin=True)["Id"]
+        connection = self._api.exec_start(name, socket=True)
+        try:
+            getattr(connection, "_sock", connection).sendall(data)
+            answer = connection.read()
+        finally:
+            connection.close()
+        if self._api.exec_inspect(name)["ExitCode"] != 0:
+            raise EngineLost(f"{len(data)} bytes could not be written: {answer[-200:]!r}")
+
+
+class _Capped:
+    """The first and the last half of an output, never more than `cap` bytes in all."""
+
+    def __init__(self, cap: int) -> None:
+        self._half = cap // 2
+        self._head, self._tail, self._size = bytearray(), bytearray(), 0
+
+    def add(self, data: bytes) -> None:
+        self._size += len(data)
+        room = self._half - len(self._head)
+        self._head += data[:room]
+        self._tail += data[room:]
+        if len(self._tail) > 2 * self._half:
+            del self._tail[: -self._half]
+
+    @property
+    def truncated(self) -> bool:
+        return self._size > 2 * self._half
+
+    def joined(self) -> bytes:
+        return bytes(self._head + self._tail[-self._half :])
+
+
+def _tar(files: Mapping[str, bytes]) -> bytes:
+    archive = io.BytesIO()
+    with tarfile.open(fileobj=archive, mode="w") as tar:
+        for name, data in files.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(data)
+            tar.addfile(member, io.BytesIO(data))
+    return archive.getvalue()
+
+
+def _sweep(client: docker.DockerClient, now_s: float) -> int:
+    removed = 0
+    for container in client.containers.list(all=True, filters={"label": EXPIRES}):
+        if int(container.labels[EXPIRES]) < now_s:
+            with suppress(NotFound, APIError):
+                container.remove(force=True)
+                removed += 1
+    return removed
+
+
+async def _in_thread(threads: ThreadPoolExecutor, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    try:
+        return await asyncio.get_running_loop().run_in_executor(threads, lambda: call(*args, **kwargs))
+    except _FAILURES as error:
+        raise EngineLost(f"{type(error).__name__}: {error}"[:500]) from error
+
+
+def _forget(reading: asyncio.Future[int]) -> None:
+    """Take the result of a read whose container was killed, so that nobody reports it as lost."""
+    if not reading.done():
+        reading.cancel()
+    elif not reading.cancelled():
+        reading.exception()

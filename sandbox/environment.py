@@ -1,0 +1,80 @@
+"""The port to a place where untrusted code runs: what the rest of the sandbox may ask for and may not assume.
+
+The errors tell whose fault a failure is: a command's own failure is an ExecResult, never an exception.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+REPOSITORY = "/workspace"  # the preparing user's folder; code under test can read it and change nothing in it
+INPUT = f"{REPOSITORY}/in"
+
+
+@dataclass(frozen=True, slots=True)
+class ExecResult:
+    """How a command ended. `exit_code` is None where it was killed at its deadline, with the whole environment.
+
+    `output` is stdout and stderr together, at most the cap asked for: its first and last halves where `truncated`.
+    """
+
+    exit_code: int | None
+    output: bytes
+    truncated: bool
+    timed_out: bool
+    duration_us: int
+
+
+class EngineAbsent(Exception):
+    """Nothing answers where the environments are made."""
+
+
+class EngineLost(Exception):
+    """The machinery failed while it was in use: try again in a new environment."""
+
+
+class ImageMissing(Exception):
+    """The engine answers but does not have the image."""
+
+
+class Environment(Protocol):
+    """One isolated place, gone for good after `close`, and within its lifetime also without it.
+
+    All methods raise EngineLost when the machinery fails. After a deadline was reached nothing works but `close`.
+    """
+
+    async def write_files(self, files: Mapping[str, bytes]) -> None:
+        """Write files of the preparing user into INPUT, by name."""
+
+    async def run(
+        self,
+        command: Sequence[str],
+        *,
+        trusted: bool = False,
+        deadline_s: float,
+        output_bytes: int,
+        folder: str = "/",
+        environment: Mapping[str, str] | None = None,
+    ) -> ExecResult:
+        """Run a command in `folder` to its end or its deadline.
+
+        `trusted` commands run as the user that owns the prepared files, others as one that can only read them.
+        """
+
+    async def out_of_memory(self) -> bool:
+        """Whether the memory limit has killed a process since the start."""
+
+    def describe(self) -> dict[str, str]:
+        """What decides the result beside the code: image digest, runtime, engine, limits."""
+
+    async def close(self) -> None:
+        """End every process and drop every file; never raises."""
+
+
+class Environments(Protocol):
+    """Makes environments."""
+
+    async def start(self, lifetime_s: float) -> Environment:
+        """A new environment that ends by itself after `lifetime_s`. Raises EngineAbsent, EngineLost, ImageMissing."""

@@ -1,0 +1,103 @@
+"""Why there is no verdict on the change itself: the reason codes, and what a broken run means.
+
+A failure of ours is never a verdict on them: whatever kept us from seeing test results has a name here, and none of the
+names is `not_fixed`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sandbox.environment import ExecResult
+
+TAIL_CHARACTERS = 600
+KILLED = 137  # 128 + SIGKILL
+RAN_TESTS = frozenset({0, 1})  # pytest: all passed; some failed
+NO_TESTS = 5  # pytest: nothing was collected
+
+REASONS = {
+    "no_start_commit": "the trace names no start commit, or one that its workspace does not hold",
+    "no_workspace": "neither a local mirror nor a workspace artifact has the repository",
+    "bad_workspace": "the workspace artifact is not a readable git bundle, or too large for the sandbox",
+    "redacted": "a secret was removed from a diff, so the change can no longer be applied as it was",
+    "patch_does_not_apply": "a diff of the trace does not apply to the files it was made for",
+    "no_docker": "no Docker engine answers",
+    "no_image": "the engine does not have the sandbox image",
+    "no_tests": "no test was collected",
+    "no_failing_test": "no test failed before the change, so none can show that it fixes anything",
+    "collection_failed": "no test file could be loaded, neither before nor after the change",
+    "configuration_changed": "the change may depend on test configuration, which is taken from the start commit only",
+    "tests_rewritten": "tests that passed fail with the change, and the trace rewrote them to pass",
+    "no_report": "the test runner ended without a report",
+    "bad_report": "the report is damaged, too large or not a report",
+    "report_mismatch": "the report and the runner's exit status contradict each other",
+    "runner_failed": "the test runner stopped by itself before running the tests",
+    "out_of_memory": "the tests used more memory than the sandbox has",
+    "sandbox_exhausted": "the tests left the sandbox without room to go on",
+    "engine_lost": "the Docker engine failed again and again",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a validation says: a verdict of DESIGN's list; `reason` is one of REASONS where there is one."""
+
+    verdict: str
+    detail: str
+    reason: str | None = None
+    level: str | None = None
+
+
+class NoVerdict(Exception):
+    """The validation ends here with `outcome`, which says nothing about the change."""
+
+    def __init__(self, outcome: Outcome) -> None:
+        super().__init__(outcome.detail)
+        self.outcome = outcome
+
+
+def unverifiable(reason: str, detail: str = "") -> Outcome:
+    """The outcome for a reason of REASONS; `detail` adds what is special here."""
+    return Outcome("unverifiable", f"{REASONS[reason]}: {detail}" if detail else REASONS[reason], reason)
+
+
+def infra_failure(reason: str, detail: str) -> Outcome:
+    """The outcome where our own machinery failed for good."""
+    return Outcome("infra_failure", f"{REASONS[reason]}: {detail}", reason)
+
+
+def timeout(run: str, limit_s: float) -> Outcome:
+    """The outcome where a run reached its deadline."""
+    return Outcome("timeout", f"run {run} did not end within {limit_s:g} s")
+
+
+def unfinished(run: str, result: ExecResult, limit_s: float, out_of_memory: bool) -> Outcome | None:
+    """What a run means that the container ended; None where the runner ended by itself."""
+    if result.timed_out:
+        return timeout(run, limit_s)
+    if result.exit_code == KILLED and out_of_memory:
+        return unverifiable("out_of_memory", f"run {run}")
+    return None
+
+
+def untrusted(run: str, result: ExecResult, has_report: bool, collected: int, not_passed: int) -> Outcome | None:
+    """What a run means whose exit status, report and counts do not fit together; None where they do.
+
+    `collected` counts the report's entries, `not_passed` those that failed or err. A run that never said it is done, or
+    says two things at once, must not count as passed (nor as failed: it may be the sandbox's limits that broke it).
+    """
+    code = result.exit_code
+    if code not in RAN_TESTS | {NO_TESTS}:
+        kind = "runner_failed" if has_report or code in {2, 3, 4} else "no_report"
+        return unverifiable(kind, f"run {run} ended with status {code}: {tail(result.output)}")
+    if not has_report:
+        return unverifiable("no_report", f"run {run} ended with status {code}: {tail(result.output)}")
+    if (code == NO_TESTS) != (collected == 0) or (code == 1) != (not_passed > 0):
+        counts = f"{collected} results of which {not_passed} not passed"
+        return unverifiable("report_mismatch", f"run {run} ended with status {code}, its report has {counts}")
+    return None
+
+
+def tail(output: bytes) -> str:
+    """The end of an output as one readable line."""
+    return " | ".join(output.decode(errors="replace").strip().splitlines())[-TAIL_CHARACTERS:]

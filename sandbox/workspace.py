@@ -1,0 +1,76 @@
+"""Finds the repository a trace started from: a local mirror, a git bundle the client uploaded, or both.
+
+Nothing is unpacked and no git runs here: the bytes go into a container as they are.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import re
+import tarfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pipeline.objectstore import ObjectMissing, ObjectStore
+from sandbox.checkout import BUNDLE, MIRROR
+from sandbox.failures import NoVerdict, unverifiable
+
+KIND = "workspace"
+ARTIFACT_KEY = "artifacts/{}"
+BUNDLE_SIGNATURES = (b"# v2 git bundle\n", b"# v3 git bundle\n")
+_PLAIN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+
+
+async def find_workspace(
+    origin: str, document: Mapping[str, Any], repos: Path | None, store: ObjectStore, limit_bytes: int
+) -> dict[str, bytes]:
+    """What checkout.prepare takes: MIRROR, BUNDLE or both. Raises NoVerdict where there is neither."""
+    found: dict[str, bytes] = {}
+    if mirror := mirror_of(origin, repos):
+        found[MIRROR] = await asyncio.to_thread(pack_objects, mirror, limit_bytes)
+    if (bundle := await _uploaded(document, store)) is not None:
+        found[BUNDLE] = bundle
+    if not found:
+        raise NoVerdict(unverifiable("no_workspace"))
+    size = sum(map(len, found.values()))
+    if size > limit_bytes:
+        raise NoVerdict(unverifiable("bad_workspace", f"{size} bytes of at most {limit_bytes}"))
+    return found
+
+
+def mirror_of(origin: str, repos: Path | None) -> Path | None:
+    """The object folder of the mirror that `origin`'s last path part names; None where there is no such repository."""
+    name = re.split(r"[/:]", origin.rstrip("/"))[-1].removesuffix(".git")
+    if repos is None or not _PLAIN_NAME.fullmatch(name):
+        return None
+    candidates = (repos / name / ".git", repos / name, repos / f"{name}.git")
+    return next((folder / "objects" for folder in candidates if (folder / "objects").is_dir()), None)
+
+
+def pack_objects(objects: Path, limit_bytes: int) -> bytes:
+    """A tar file of a repository's objects, nothing else of it. Raises NoVerdict above `limit_bytes`."""
+    archive, total = io.BytesIO(), 0
+    with tarfile.open(fileobj=archive, mode="w") as tar:
+        for path in sorted(objects.glob("*/*")):
+            if path.parent.name == "info" or not path.is_file() or path.is_symlink():
+                continue
+            total += path.stat().st_size
+            if total > limit_bytes:
+                raise NoVerdict(unverifiable("bad_workspace", f"the mirror has more than {limit_bytes} bytes"))
+            tar.add(path, f"objects/{path.relative_to(objects).as_posix()}", recursive=False)
+    return archive.getvalue()
+
+
+async def _uploaded(document: Mapping[str, Any], store: ObjectStore) -> bytes | None:
+    digests = [artifact["sha256"] for artifact in document["artifacts"].values() if artifact["kind"] == KIND]
+    if not digests:
+        return None
+    try:
+        bundle = await store.get(ARTIFACT_KEY.format(digests[-1].removeprefix("sha256:")))
+    except ObjectMissing:
+        raise NoVerdict(unverifiable("no_workspace", "the workspace artifact is not in the object store")) from None
+    if not bundle.startswith(BUNDLE_SIGNATURES):
+        raise NoVerdict(unverifiable("bad_workspace", "not a git bundle"))
+    return bundle
