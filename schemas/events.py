@@ -4,7 +4,7 @@ A stored event is itself a valid client event: times in microseconds, absent ins
 Refused here: unknown fields, wrong types, NaN and infinities, integers beyond 2**53 - 1.
 """
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, model_validator
 
@@ -35,6 +35,19 @@ def _microseconds(fields: dict[str, Any], name: str) -> None:
         fields[f"{name}_us"] = round(seconds * MICROSECONDS)
 
 
+class Timed(Wire):
+    """What takes time: `duration_s` (seconds) or `duration_us` (microseconds) or neither."""
+
+    duration_s: Seconds | None = None
+    duration_us: Count | None = None
+
+    @model_validator(mode="after")
+    def _one_duration(self) -> Self:
+        if self.duration_s is not None and self.duration_us is not None:
+            raise ValueError("give duration_s or duration_us, not both")
+        return self
+
+
 class Event(Wire):
     """What every event has. `seq` orders the events of one trace, from 0, without holes.
 
@@ -50,7 +63,7 @@ class Event(Wire):
     caused_by: list[EventId] = Field(default_factory=list, max_length=64)
 
     @model_validator(mode="after")
-    def _one_time(self) -> "Event":
+    def _one_time(self) -> Self:
         if (self.ts_client_s is None) == (self.ts_client_us is None):
             raise ValueError("give exactly one of ts_client_s and ts_client_us")
         return self
@@ -77,30 +90,26 @@ class FileEdit(Event):
     author: Author | None = None
 
 
-class CmdRun(Event):
+class CmdRun(Event, Timed):
     """A shell command. Output travels inline or, when big, as an artifact reference."""
 
     type: Literal["cmd_run"]
     command: str
     cwd: str | None = None
     exit_code: Integer | None = None
-    duration_s: Seconds | None = None
-    duration_us: Count | None = None
     output: str | None = None
     output_ref: ArtifactRef | None = None
 
 
-class TestResult(Wire):
+class TestResult(Timed):
     """One test of a test run."""
 
     id: Annotated[str, Field(min_length=1, max_length=4096)]
     status: TestStatus
-    duration_s: Seconds | None = None
-    duration_us: Count | None = None
     message: str | None = None
 
 
-class TestRun(Event):
+class TestRun(Event, Timed):
     """A run of a test suite as the client saw it: a claim until the sandbox has re-run it."""
 
     type: Literal["test_run"]
@@ -111,8 +120,6 @@ class TestRun(Event):
     failed: Count = 0
     skipped: Count = 0
     errors: Count = 0
-    duration_s: Seconds | None = None
-    duration_us: Count | None = None
     results: list[TestResult] | None = None
     output: str | None = None
     report_ref: ArtifactRef | None = None
@@ -140,7 +147,7 @@ class RationaleNote(Event):
     text: str | None = None
 
     @model_validator(mode="after")
-    def _says_something(self) -> "RationaleNote":
+    def _says_something(self) -> Self:
         if not any((self.plan, self.hypothesis, self.observation, self.decision, self.next_step, self.text)):
             raise ValueError("give at least one of plan, hypothesis, observation, decision, next_step, text")
         return self
