@@ -17,6 +17,8 @@ from schemas.api import ArtifactKind, CreateTrace
 
 Stage = Literal["assembled", "validated", "judged"]
 ALL_STAGES: frozenset[Stage] = frozenset({"assembled", "validated", "judged"})
+# Before these a trace is received, completed or expired: known, but not yet put together.
+ASSEMBLED = frozenset({"assembled", "validated", "judged", "done"})
 WORKSPACE = "workspace.bundle"
 
 
@@ -103,7 +105,7 @@ def stages_reached(document: dict[str, Any] | None) -> frozenset[Stage]:
         return frozenset()
     qa = document.get("qa") or {}
     done: dict[Stage, bool] = {
-        "assembled": document.get("stage", "received") != "received",
+        "assembled": document.get("stage") in ASSEMBLED,
         "validated": bool(qa.get("validation")),
         "judged": bool(qa.get("judge")),
     }

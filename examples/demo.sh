@@ -1,0 +1,45 @@
+#!/usr/bin/env bash
+# The whole pipeline in a minute: starts it, submits three told and two real sessions, shows their results, stops it.
+# Needs `pr-telemetry` and its `python` on the PATH. Leaves nothing running.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+trap 'pr-telemetry down' EXIT
+pr-telemetry up
+
+echo; echo "== Five sessions go in over HTTP"
+traces=()
+for script in submit_example submit_complex_example submit_failed_example; do
+    id=$(python "examples/$script.py")
+    traces+=("$id")
+done
+imported=$(pr-telemetry import --format mini-swe-agent examples/real/*.traj.json.gz)
+while read -r id _; do traces+=("$id"); done <<<"$imported"
+
+echo; echo "== What came of them"
+pr-telemetry results --wait 300 "${traces[@]}"
+
+echo; echo "== Which sessions did sound work, and did it pay off?"
+pr-telemetry sql "
+SELECT t.task_id AS session, v.verdict AS verdict, v.level AS level, s.overall AS score, t.active_s AS active_s
+FROM v1_traces AS t
+JOIN v1_validations AS v ON v.trace_id = t.trace_id AND v.latest
+JOIN v1_judgements AS s ON s.trace_id = t.trace_id AND s.current
+ORDER BY score DESC NULLS LAST"
+
+echo; echo "== Where do sessions lose points?"
+pr-telemetry sql "
+SELECT criterion, round(avg(grade), 2) AS mean_grade, min(grade) AS lowest, count() AS sessions
+FROM v1_current_scores
+WHERE grade IS NOT NULL
+GROUP BY criterion
+ORDER BY mean_grade"
+
+echo; echo "== What are sessions made of?"
+pr-telemetry sql "
+SELECT task_id AS session, num_rationale_notes AS notes, num_cmd_runs AS commands, num_file_edits AS edits,
+       num_test_runs AS test_runs, failures_before_first_green AS failures_before_green, duration_s AS seconds
+FROM v1_traces
+ORDER BY seconds"
+
+echo; echo "Follow one of them with: pr-telemetry up && pr-telemetry view ${traces[0]}"

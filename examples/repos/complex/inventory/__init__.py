@@ -1,0 +1,1 @@
+"""Stock of a warehouse, counted from its delivery lists."""
