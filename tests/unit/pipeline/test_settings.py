@@ -1,0 +1,115 @@
+"""Settings are read in one place, and a bad one is refused with its variable's name."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from pipeline import settings
+from pipeline.errors import BadSetting
+from pipeline.settings import GROUPS, GatewaySettings, KafkaSettings, load
+
+ROOT = Path(__file__).parents[3]
+PACKAGES = ("schemas", "clients", "pipeline", "ingest_gateway", "streams", "sinks", "sandbox", "judge")
+BAD = {
+    "LOG_LEVEL": "LOUD",
+    "KAFKA_PORT": "0",
+    "CLICKHOUSE_PORT": "port",
+    "TOPIC_PROFILE": "huge",
+    "CLICKHOUSE_URL": "127.0.0.1:8123",
+    "CLICKHOUSE_DATABASE": "drop table;",
+    "RETENTION_DAYS": "0",
+    "OBJECT_STORE": "ftp",
+    "S3_ENDPOINT": "s3.example.org",
+    "MODE": "test",
+    "GATEWAY_PORT": "65536",
+    "UPLOAD_TOKEN_TTL_S": "-1",
+    "MAX_CHUNK_BYTES": "1.5",
+    "MAX_BODY_BYTES": "",
+    "MAX_ARTIFACT_BYTES": "many",
+    "TRACE_IDLE_S": "0",
+    "INLINE_DOCUMENT_BYTES": "0",
+    "SANDBOX_PARALLEL": "0",
+    "SANDBOX_RUN_TIMEOUT_S": "0",
+    "SANDBOX_MEMORY_MB": "0",
+    "SANDBOX_PIDS": "0",
+    "JUDGE_PARALLEL": "0",
+    "JUDGE_TIMEOUT_S": "0",
+}
+VARIABLES = {name.upper(): group for group in GROUPS for name in group.model_fields}
+
+
+@pytest.fixture(autouse=True)
+def _empty_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for variable in VARIABLES:
+        monkeypatch.delenv(variable, raising=False)
+
+
+@pytest.mark.parametrize("group", GROUPS)
+def test_every_group_has_working_defaults_and_a_description_each(group: type[settings.Group]) -> None:
+    load(group)
+    assert all(field.description for field in group.model_fields.values())
+
+
+@pytest.mark.parametrize("variable", [name for name, value in BAD.items() if value])
+def test_a_bad_value_is_refused_by_name(variable: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(variable, BAD[variable])
+    with pytest.raises(BadSetting, match=re.escape(f"{variable}: ")) as refused:
+        load(VARIABLES[variable])
+    assert BAD[variable] in str(refused.value)
+
+
+def test_every_setting_with_a_constraint_is_tried() -> None:
+    constrained = {
+        name
+        for name, group in VARIABLES.items()
+        if (field := group.model_fields[name.lower()]).metadata or field.annotation not in (str, str | None)
+    }
+    free = {name for name in constrained if "Path" in str(VARIABLES[name].model_fields[name.lower()].annotation)}
+    assert constrained - free <= BAD.keys()
+
+
+def test_an_empty_variable_is_an_absent_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MAX_BODY_BYTES", "")
+    assert load(GatewaySettings).max_body_bytes == 1_048_576
+
+
+def test_a_mounted_secret_gives_a_value_and_the_environment_wins(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "gateway_secret").write_text("mounted\n")
+    monkeypatch.setattr(settings, "SECRETS_DIR", tmp_path)
+    assert load(GatewaySettings).gateway_secret == "mounted"
+    monkeypatch.setenv("GATEWAY_SECRET", "given")
+    assert load(GatewaySettings).gateway_secret == "given"
+
+
+def test_a_refusal_does_not_repeat_a_secret() -> None:
+    assert settings._fault("GATEWAY_SECRET", "too short", "hunter2") == "GATEWAY_SECRET: too short"
+
+
+def test_settings_are_frozen() -> None:
+    with pytest.raises(ValueError, match="frozen"):
+        load(KafkaSettings).kafka_bootstrap = "elsewhere:9092"  # type: ignore[misc]
+
+
+def test_nothing_else_reads_the_environment() -> None:
+    """But entry points: the CLI is one, and hands the environment on to the processes that it starts."""
+    cli = set((ROOT / "pipeline/cli").rglob("*.py"))
+    sources = {path for package in PACKAGES for path in (ROOT / package).rglob("*.py")} - cli
+    readers = re.compile(r"os\.environ|getenv|environ\b.*import|import.*\benviron\b")
+    found = [
+        path.relative_to(ROOT).as_posix()
+        for path in sorted(sources)
+        if path.name != "__main__.py" and readers.search(path.read_text())
+    ]
+    assert not found
+
+
+def test_settings_are_loaded_by_entry_points_only() -> None:
+    entries = {"__main__.py", "app.py", "migrate.py"}
+    sources = (path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
+    callers = {path for path in sources if re.search(r"\bload\(\w*Settings\)", path.read_text())}
+    assert not [path for path in callers if path.name not in entries and "cli" not in path.parts]
