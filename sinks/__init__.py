@@ -1,0 +1,1 @@
+"""Sinks: what the topics say, as rows in ClickHouse, each thing once."""

@@ -1,0 +1,93 @@
+"""Brings the ClickHouse schema to a step: `python -m sinks.migrate [--to N]`; 0 is the empty database.
+
+Every statement may be run twice, and a step is recorded when all of it is done: one that was cut short is taken again.
+Waits for ClickHouse for a minute, then gives up with its last answer.
+"""
+
+import argparse
+import time
+
+from pipeline.clickhouse import ClickHouse
+from pipeline.clock import now_us
+from pipeline.errors import Retryable
+from pipeline.settings import ClickHouseSettings, LogSettings, load
+from pipeline.telemetry import configure_logs, logger
+from sinks.statements import split
+from sinks.steps import BadMigration, Step, choose, read_steps
+
+WAIT_S = 60.0
+PAUSE_S = 0.5
+LEDGER = """
+CREATE TABLE IF NOT EXISTS schema_migrations
+(
+    step     UInt32,
+    name     String,
+    checksum String,
+    up       Bool COMMENT 'taken, or taken back',
+    at       DateTime64(6, 'UTC')
+)
+ENGINE = MergeTree
+ORDER BY (step, at)
+"""
+APPLIED = """
+SELECT step, argMax(checksum, at) AS checksum FROM schema_migrations GROUP BY step HAVING argMax(up, at) ORDER BY step
+"""
+log = logger(__name__)
+
+
+def migrate(settings: ClickHouseSettings, target: int | None = None, wait_s: float = WAIT_S) -> list[str]:
+    """Go up or down to `target` (None: the newest step); what was done, in words.
+
+    Raises BadMigration where files and database disagree, Retryable when ClickHouse stays away for `wait_s` seconds.
+    """
+    _create_database(settings, time.monotonic() + wait_s)
+    clickhouse = ClickHouse(settings)
+    try:
+        clickhouse.command(LEDGER)
+        applied = {row["step"]: row["checksum"] for row in clickhouse.rows(APPLIED)}
+        return [_take(clickhouse, step, up, settings) for step, up in choose(read_steps(), applied, target)]
+    finally:
+        clickhouse.close()
+
+
+def _create_database(settings: ClickHouseSettings, deadline: float) -> None:
+    server = ClickHouse(settings, database="")
+    try:
+        while True:
+            try:
+                server.command(f"CREATE DATABASE IF NOT EXISTS {settings.clickhouse_database}")
+                return
+            except Retryable:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(PAUSE_S)
+    finally:
+        server.close()
+
+
+def _take(clickhouse: ClickHouse, step: Step, up: bool, settings: ClickHouseSettings) -> str:
+    for statement in split(step.up if up else step.down):
+        clickhouse.command(statement.replace("{retention_days}", str(settings.retention_days)))
+    entry = {"step": step.number, "name": step.name, "checksum": step.checksum, "up": up, "at": now_us()}
+    clickhouse.insert("schema_migrations", list(entry), [[value] for value in entry.values()], token="")
+    done = f"{'took' if up else 'took back'} step {step.number} ({step.name})"
+    log.info(done)
+    return done
+
+
+def main() -> None:
+    """Entry point of the command."""
+    parser = argparse.ArgumentParser(
+        prog="python -m sinks.migrate", description="Bring the ClickHouse schema to a step."
+    )
+    parser.add_argument("--to", type=int, metavar="N", help="step to be at; the newest where not given, 0 for none")
+    target = parser.parse_args().to
+    configure_logs("migrate", load(LogSettings).log_level)
+    try:
+        migrate(load(ClickHouseSettings), target)
+    except (BadMigration, Retryable) as error:
+        raise SystemExit(f"The schema was not migrated: {error}") from None
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,86 @@
+"""One partition on its way into ClickHouse: when its next block is cut, and what may be committed. Pure; time is given.
+
+A block lingers a moment for company, and starts at least INTERVAL_S after the one before it: small blocks are what
+slows ClickHouse down. A partition that was taken over in the middle of a block repeats exactly that block first.
+"""
+
+from collections import deque
+
+from aiokafka.structs import ConsumerRecord
+
+from sinks.blocks import MAX_BYTES, MAX_ROWS, Block, Entry, block_of, plan, planned_prefix, prefix
+
+LINGER_S = 0.15
+INTERVAL_S = 1.0
+Commit = tuple[int, str]
+"""(next offset, metadata)"""
+
+
+class Partition:
+    """Records come in as `raw`, become entries, then a block. Times are seconds of one monotonic clock."""
+
+    def __init__(self, topic: str, partition: int) -> None:
+        self._topic, self._partition = topic, partition
+        self.raw: deque[ConsumerRecord] = deque()
+        self.block: Block | None = None
+        self._entries: list[Entry] = []
+        self._known = False
+        self._planned: int | None = None
+        self._due = 0.0
+        self._quiet_until = 0.0
+        self.rows = self.size = 0
+
+    @property
+    def known(self) -> bool:
+        """Whether it was found out if an earlier owner left a block planned; nothing is cut before."""
+        return self._known
+
+    @property
+    def recovering(self) -> bool:
+        """A block that was planned earlier is not complete yet; it must not be kept from the rest of its records."""
+        return self._planned is not None and self.block is None
+
+    def recover(self, planned: int | None) -> None:
+        """What the last commit said: the last offset of a block that may be half inserted, or None."""
+        self._known, self._planned = True, planned
+
+    def add(self, entry: Entry, now: float) -> None:
+        """Take the next record of the partition."""
+        if entry.count and not self.rows:
+            self._due = now + LINGER_S
+        self._entries.append(entry)
+        self.rows += entry.count
+        self.size += entry.size
+
+    def cut(self, now: float) -> Commit | None:
+        """Form the next block if it is time; what to commit before its insertion, or instead of it if it is empty."""
+        length = self._length(now)
+        if not length:
+            return None
+        block = block_of(self._topic, self._partition, self._entries[:length])
+        del self._entries[:length]
+        self.rows = sum(entry.count for entry in self._entries)
+        self.size = sum(entry.size for entry in self._entries)
+        self._planned = None
+        self._due, self._quiet_until = now, now + INTERVAL_S
+        if not block.rows:
+            return block.last + 1, ""
+        self.block = block
+        return block.first, plan(block.last)
+
+    def inserted(self, now: float) -> Commit:
+        """The block is in all its tables: what to commit."""
+        assert self.block is not None
+        done = self.block.last + 1
+        self.block, self._quiet_until = None, now + INTERVAL_S
+        return done, ""
+
+    def _length(self, now: float) -> int:
+        if not self._known or self.block:
+            return 0
+        if self._planned is not None and self._entries and self._entries[0].offset <= self._planned:
+            return planned_prefix(self._entries, self._planned)
+        full = self.rows >= MAX_ROWS or self.size >= MAX_BYTES
+        if now < self._quiet_until or (now < self._due and not full):
+            return 0
+        return prefix(self._entries)

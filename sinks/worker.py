@@ -1,0 +1,139 @@
+"""The step that carries records of all topics into ClickHouse.
+
+Before a block is inserted its last offset is committed as metadata, the offset unmoved; after it, the offset moves. A
+crash in between forms the same block again, with the same deduplication tokens. Records that can never become rows are
+dead-lettered before the offset passes them. While ClickHouse or the object store is away nothing is committed.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Iterable
+
+from aiokafka.structs import ConsumerRecord, OffsetAndMetadata, TopicPartition
+
+from pipeline.clickhouse import ClickHouse
+from pipeline.consumer import Commits
+from pipeline.deadletter import DeadLetters
+from pipeline.document import open_document
+from pipeline.errors import Invalid, Retryable
+from pipeline.objectstore import ObjectStore
+from pipeline.telemetry import logger
+from schemas.codec import UndecodableRecord, decode
+from schemas.records import TraceAssembled
+from sinks.backoff import Backoff
+from sinks.blocks import MAX_BYTES, MAX_ROWS, Block, Entry, columns, planned
+from sinks.partition import Commit, Partition
+from sinks.rows import Position, rows_of
+
+BATCH = 200
+Committed = Callable[[list[TopicPartition]], Awaitable[dict[TopicPartition, OffsetAndMetadata]]]
+"""What the group has committed for these partitions, with metadata."""
+log = logger(__name__)
+
+
+class Sink:
+    """Rows of many partitions through one connection, one block at a time."""
+
+    def __init__(
+        self, clickhouse: ClickHouse, store: ObjectStore, dead_letters: DeadLetters, committed: Committed
+    ) -> None:
+        self._clickhouse, self._store, self._dead_letters = clickhouse, store, dead_letters
+        self._committed = committed
+        self._partitions: dict[TopicPartition, Partition] = {}
+        self._inserting, self._opening = Backoff(), Backoff()
+        self._failure: Exception | None = None
+
+    async def assigned(self, partitions: Iterable[TopicPartition]) -> None:
+        fresh = {tp: Partition(tp.topic, tp.partition) for tp in partitions}
+        self._partitions = fresh
+        try:
+            offsets = await self._committed(list(fresh)) if fresh else {}
+        except Exception as error:  # aiokafka logs and swallows what a listener raises
+            self._failure = error
+            return
+        for tp, partition in fresh.items():
+            partition.recover(planned(offsets[tp].metadata) if tp in offsets else None)
+
+    async def revoked(self, partitions: Iterable[TopicPartition]) -> None:
+        for tp in partitions:
+            self._partitions.pop(tp, None)
+
+    def room(self) -> int:
+        states = self._partitions.values()
+        held = [state for state in states if not state.recovering]
+        if not all(state.known for state in states):
+            return 0
+        if sum(state.rows for state in held) >= 2 * MAX_ROWS or sum(state.size for state in held) >= 2 * MAX_BYTES:
+            return 0
+        return max(BATCH - sum(len(state.raw) for state in states), 0)
+
+    async def submit(self, record: ConsumerRecord) -> None:
+        self._partitions[TopicPartition(record.topic, record.partition)].raw.append(record)
+
+    async def poll(self) -> Commits:
+        if self._failure:
+            raise self._failure
+        commits: dict[TopicPartition, Commit] = {}
+        for tp, state in list(self._partitions.items()):
+            commit = await self._advance(state)
+            if commit and self._partitions.get(tp) is state:
+                commits[tp] = commit
+        return commits
+
+    async def close(self) -> None:
+        self._clickhouse.close()
+
+    async def _advance(self, state: Partition) -> Commit | None:
+        await self._prepare(state)
+        block = state.block
+        if block is None:
+            return state.cut(time.monotonic())
+        started = time.monotonic()
+        if self._inserting.waiting(started):
+            return None
+        try:
+            await asyncio.to_thread(self._insert, block)
+        except Retryable as error:
+            self._failed(self._inserting, error)
+            return None
+        self._inserting.succeeded()
+        return state.inserted(started)
+
+    async def _prepare(self, state: Partition) -> None:
+        """Turn records into entries, as far as the object store is there to open their documents."""
+        while state.raw and not self._opening.waiting(time.monotonic()):
+            try:
+                entry = await self._entry(state.raw[0])
+            except Retryable as error:
+                self._failed(self._opening, error)
+                break
+            self._opening.succeeded()
+            state.raw.popleft()
+            state.add(entry, time.monotonic())
+
+    async def _entry(self, record: ConsumerRecord) -> Entry:
+        try:
+            entry = await self._mapped(record)
+        except (Invalid, UndecodableRecord) as error:
+            await self._dead_letters.refuse(record, error)
+            return Entry(record.offset, {})
+        self._dead_letters.cap.taken()
+        return entry
+
+    async def _mapped(self, record: ConsumerRecord) -> Entry:
+        decoded = decode(record.value)
+        position = Position(record.topic, record.partition, record.offset)
+        if not isinstance(decoded, TraceAssembled):
+            rows = rows_of(decoded, position)
+            return Entry(record.offset, rows, len(record.value) if rows else 0)
+        document = await open_document(decoded, self._store)
+        return Entry(record.offset, rows_of(decoded, position, document), decoded.document_size)
+
+    def _insert(self, block: Block) -> None:
+        for table, rows in block.rows.items():
+            names, values = columns(rows)
+            self._clickhouse.insert(table, names, values, block.token(table))
+
+    def _failed(self, backoff: Backoff, error: Retryable) -> None:
+        pause = backoff.failed(time.monotonic())
+        log.warning("will try again", pause_s=pause, reason=str(error))
