@@ -1,0 +1,68 @@
+"""The actions of a trace in order: what each looked at, checked, changed or repeated. Pure.
+
+The files' state advances with every change; a command is a repeat when it ran before in the same state. A change that
+is itself a repeat does not advance the state, so repeating anything can only add repeats.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from judge.commands import Doing, doing, is_test_path
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """One action. `what` spells it; `checks` are its tests and trial runs; `repeats` says that it added nothing."""
+
+    seq: int
+    what: str
+    doing: Doing
+    repeats: bool = False
+
+    @property
+    def checks(self) -> tuple[str, ...]:
+        return self.doing.checks
+
+    @property
+    def edits_source(self) -> bool:
+        """Whether it changed what is tested, for the first time in this state."""
+        return self.doing.edits_source and not self.repeats
+
+
+def actions(events: Iterable[Mapping[str, Any]]) -> tuple[Act, ...]:
+    """The actions of a trace: its edits, commands and test runs, in order."""
+    found: list[Act] = []
+    done: set[tuple[str, int]] = set()
+    state = 0
+    for event in events:
+        act = _act(event)
+        if act is None:
+            continue
+        repeats = (act.what, state) in done and event["type"] != "file_edit"
+        if act.doing.changes and not repeats:
+            state += 1
+        done.add((act.what, state))
+        found.append(Act(act.seq, act.what, act.doing, repeats))
+    return tuple(found)
+
+
+def _act(event: Mapping[str, Any]) -> Act | None:
+    if event["type"] == "file_edit":
+        source = not is_test_path(event["file_path"])
+        return Act(event["seq"], event["file_path"], Doing(edits_source=source, edits_other=not source))
+    if event["type"] == "cmd_run":
+        return Act(event["seq"], " ".join(event["command"].split()), doing(event["command"]))
+    if event["type"] == "test_run":
+        return _test_run(event)
+    return None
+
+
+def _test_run(event: Mapping[str, Any]) -> Act:
+    command = event.get("command") or ""
+    what = doing(command)
+    if not what.checks:
+        # A client that tells no command, or one we cannot read, still says that tests ran.
+        name = " ".join(command.split()) or event["framework"]
+        what = Doing((name,), not command, what.edits_source, what.edits_other, what.undoes)
+    return Act(event["seq"], " ".join(command.split()) or event["framework"], what)
