@@ -1,9 +1,13 @@
 #!/usr/bin/env bash
 # The whole pipeline in a minute: starts it, submits three told and two real sessions, shows their results, stops it.
-# Needs `pr-telemetry` and its `python` on the PATH. Leaves nothing running.
+# Leaves nothing running. It has a home of its own, made anew each time, so that it never touches another stack.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+PATH="$PWD/.venv/bin:$PATH"
+export PR_TELEMETRY_HOME=.pr-telemetry/demo
 
+pr-telemetry down >/dev/null # what an interrupted run may have left
+rm -rf "$PR_TELEMETRY_HOME"
 trap 'pr-telemetry down' EXIT
 pr-telemetry up
 
@@ -42,4 +46,4 @@ SELECT task_id AS session, num_rationale_notes AS notes, num_cmd_runs AS command
 FROM v1_traces
 ORDER BY seconds"
 
-echo; echo "Follow one of them with: pr-telemetry up && pr-telemetry view ${traces[0]}"
+echo; echo "Follow one of them: PR_TELEMETRY_HOME=$PR_TELEMETRY_HOME make up, then pr-telemetry view ${traces[0]}"
