@@ -4,6 +4,7 @@ Only what is written counts, never what came out: exit codes and output are not 
 """
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from judge.shell import Simple, simple_commands
@@ -63,7 +64,7 @@ def is_test_path(path: str) -> bool:
 def doing(text: str) -> Doing:
     """What the command does; where several are joined, all of it."""
     simples = simple_commands(text)
-    written = [path for simple in simples for path in _written(simple)]
+    written = _written(simples)
     scratch = [path for path in written if is_test_path(path) or _SCRATCH.search(path)]
     undoes = any(_undoes(simple) for simple in simples)
     checks = [simple for simple in simples if _is_check(simple)]
@@ -97,7 +98,18 @@ def _is_check(simple: Simple) -> bool:
     return "--version" not in simple.words and "--help" not in simple.words and simple.words[1:3] != ("-m", "pip")
 
 
-def _written(simple: Simple) -> list[str]:
+def _written(simples: Iterable[Simple]) -> list[str]:
+    """Files that the commands write, seen from where they are after every `cd`."""
+    folder = ""
+    found = []
+    for simple in simples:
+        if simple.program == "cd":
+            folder = f"{simple.words[-1].rstrip('/')}/" if len(simple.words) > 1 else ""
+        found += [path if path.startswith("/") else folder + path for path in _targets(simple)]
+    return found
+
+
+def _targets(simple: Simple) -> list[str]:
     """Files whose content the command sets; backups of a file are no edit of it."""
     paths = list(simple.writes)
     words = simple.words[1:]

@@ -82,13 +82,7 @@ class Rubric(_Strict):
 
     def digest(self) -> str:
         """`sha256:<hex>` of the content's canonical JSON."""
-        return digest_of(_string_keys(self.content()))
-
-
-def _string_keys(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {str(key): _string_keys(item) for key, item in value.items()}
-    return [_string_keys(item) for item in value] if isinstance(value, list) else value
+        return digest_of(self.content())
 
 
 def load(text: str) -> Rubric:
