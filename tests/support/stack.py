@@ -91,6 +91,11 @@ def clickhouse_command(port: int, data_dir: Path) -> list[str]:
     return _embedded("clickhouse", port, data_dir)
 
 
+def require_kafka() -> None:
+    """Skips, or fails where integration is required, when the broker's jars cannot be had."""
+    _require_jars(KAFKA_POM)
+
+
 def require_chdb() -> None:
     """Skips, or fails where integration is required, when the engine is not installed."""
     if importlib.util.find_spec("chdb") is None:

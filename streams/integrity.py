@@ -1,0 +1,170 @@
+"""Verification of a trace: which chunks count, and what is wrong with it, each finding with the offsets that show it.
+
+Two verdicts, apart: *intact* (nothing that arrived was altered) and *complete* (nothing that was sent is missing).
+Of chunks with one chunk_seq the lowest offset counts.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby, pairwise
+from typing import Any
+
+import orjson
+
+from pipeline.chain import chunk_digest
+from schemas.records import EventsAppended, Finding, TraceCompleted
+from streams.assembly import COMPLETED, Trace
+
+ALTERED = frozenset(
+    {"fork", "hash_mismatch", "broken_link", "count_mismatch", "unreadable", "repeated_seq", "disorder"}
+)
+MISSING = frozenset({"gap", "truncated"})
+INFORMATIONAL = frozenset({"duplicate"})
+NAMED = 10
+Event = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """A chunk that counts, with its offset and its events parsed; None where an event cannot be read."""
+
+    offset: int
+    record: EventsAppended
+    events: tuple[Event | None, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """A trace sorted out: the chunks that count, in chunk order, and the findings."""
+
+    chunks: tuple[Placed, ...]
+    findings: tuple[Finding, ...]
+    intact: bool
+    complete: bool
+
+
+def verify(trace: Trace) -> Verified:
+    """Everything the records of a trace say about its integrity."""
+    chunks, repeats = _settle_repeats(trace)
+    findings = [*repeats, *_digests(chunks), *_links(chunks), *_chunk_gaps(chunks), *_unreadable(chunks)]
+    findings += _event_order(chunks)
+    if trace.completed is not None and trace.completed_offset is not None:
+        findings += _client_counts(chunks, trace.completed, trace.completed_offset)
+    kinds = {finding.kind for finding in findings}
+    return Verified(
+        tuple(chunks),
+        tuple(findings),
+        intact=not kinds & ALTERED,
+        complete=not kinds & MISSING and trace.outcome == COMPLETED,
+    )
+
+
+def parse(event: bytes) -> Event | None:
+    """A stored event as a value; None where it lacks what every event has (only tampering makes such)."""
+    try:
+        value = orjson.loads(event)
+    except orjson.JSONDecodeError:
+        return None
+    whole = isinstance(value, dict) and isinstance(value.get("type"), str) and isinstance(value.get("id"), str)
+    return value if whole and _natural(value.get("seq")) and _natural(value.get("ts_client_us")) else None
+
+
+def _natural(value: object) -> bool:
+    return isinstance(value, int) and value >= 0
+
+
+def _settle_repeats(trace: Trace) -> tuple[list[Placed], list[Finding]]:
+    chunks: list[Placed] = []
+    findings: list[Finding] = []
+    for seq, same_seq in groupby(sorted(trace.chunks, key=lambda c: (c.seq, c.offset)), key=lambda c: c.seq):
+        first, *others = same_seq
+        record = first.unpack()
+        chunks.append(Placed(first.offset, record, tuple(map(parse, record.events))))
+        for other in others:
+            same = first.same_upload(other)
+            kind, how = ("duplicate", "stored again") if same else ("fork", "stored again with other content")
+            findings.append(Finding(kind=kind, detail=f"chunk {seq} {how}", offsets=(first.offset, other.offset)))
+    return chunks, findings
+
+
+def _digests(chunks: Sequence[Placed]) -> Iterator[Finding]:
+    for chunk in chunks:
+        record = chunk.record
+        found = chunk_digest(
+            record.trace_id, record.chunk_seq, record.chunk_id, record.prev_chunk_digest, record.events
+        )
+        if found != record.chunk_digest:
+            detail = f"chunk {record.chunk_seq} says {record.chunk_digest}, its bytes say {found}"
+            yield Finding(kind="hash_mismatch", detail=detail, offsets=(chunk.offset,))
+
+
+def _links(chunks: Sequence[Placed]) -> Iterator[Finding]:
+    """A predecessor that is missing is a gap, and no link can be said to be broken."""
+    by_seq = {chunk.record.chunk_seq: chunk for chunk in chunks}
+    for chunk in chunks:
+        said, seq = chunk.record.prev_chunk_digest, chunk.record.chunk_seq
+        before = by_seq.get(seq - 1)
+        if said is None or (before is None and seq > 0) or (before and before.record.chunk_digest == said):
+            continue
+        offsets = (before.offset, chunk.offset) if before else (chunk.offset,)
+        yield Finding(kind="broken_link", detail=f"chunk {seq} follows {said}, which is not before it", offsets=offsets)
+
+
+def _holes(numbers: Iterable[int]) -> list[str]:
+    """The ranges that are missing from 0 to the largest, ascending; the numbers may be huge."""
+    ranges = [(low + 1, high - 1) for low, high in pairwise([-1, *numbers]) if high - low > 1]
+    return [str(low) if low == high else f"{low}-{high}" for low, high in ranges]
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:NAMED]) + (f" and {len(names) - NAMED} more" if len(names) > NAMED else "")
+
+
+def _chunk_gaps(chunks: Sequence[Placed]) -> Iterator[Finding]:
+    if holes := _holes(chunk.record.chunk_seq for chunk in chunks):
+        yield Finding(kind="gap", detail=f"missing chunks: {_some(holes)}", offsets=())
+
+
+def _unreadable(chunks: Sequence[Placed]) -> Iterator[Finding]:
+    for chunk in chunks:
+        if None in chunk.events:
+            detail = f"chunk {chunk.record.chunk_seq} has {chunk.events.count(None)} events that are none of ours"
+            yield Finding(kind="unreadable", detail=detail, offsets=(chunk.offset,))
+
+
+def _event_order(chunks: Sequence[Placed]) -> Iterator[Finding]:
+    placed = [(event["seq"], chunk.offset) for chunk in chunks for event in chunk.events if event is not None]
+    if holes := _holes(sorted({seq for seq, _ in placed})):
+        yield Finding(kind="gap", detail=f"missing events: {_some(holes)}", offsets=())
+    ordered = sorted(placed)
+    if again := [(seq, at) for (before, _), (seq, at) in pairwise(ordered) if before == seq]:
+        yield _about("repeated_seq", "events with a number that was taken", again)
+    if back := [(seq, at) for (before, _), (seq, at) in pairwise(placed) if seq < before]:
+        yield _about("disorder", "events after one with a higher number", back)
+
+
+def _about(kind: str, what: str, placed: Sequence[tuple[int, int]]) -> Finding:
+    offsets = tuple(sorted({offset for _, offset in placed})[:NAMED])
+    return Finding(kind=kind, detail=f"{what}: {_some([str(seq) for seq, _ in placed])}", offsets=offsets)
+
+
+def _client_counts(chunks: Sequence[Placed], said: TraceCompleted, completed_offset: int) -> Iterator[Finding]:
+    """What the client counted, against the log. Late chunks explain a surplus, never a shortage."""
+    total = sum(len(chunk.events) for chunk in chunks)
+    on_time = [chunk for chunk in chunks if chunk.offset < completed_offset]
+    in_time = sum(len(chunk.events) for chunk in on_time)
+    if said.event_count is not None and total < said.event_count:
+        detail = f"the client sent {said.event_count} events, the log has {total}"
+        yield Finding(kind="truncated", detail=detail, offsets=(completed_offset,))
+    elif said.event_count is not None and in_time > said.event_count:
+        detail = f"the client sent {said.event_count} events, the log had {in_time}"
+        yield Finding(kind="count_mismatch", detail=detail, offsets=(completed_offset,))
+    if said.last_digest is None:
+        return
+    last = next((chunk for chunk in chunks if chunk.record.chunk_digest == said.last_digest), None)
+    if last is None:
+        detail = f"the chunk of the client's last receipt, {said.last_digest}, is not in the log"
+        yield Finding(kind="truncated", detail=detail, offsets=(completed_offset,))
+    elif beyond := [chunk for chunk in on_time if chunk.record.chunk_seq > last.record.chunk_seq]:
+        detail = f"{len(beyond)} chunks follow the one of the client's last receipt"
+        yield Finding(kind="count_mismatch", detail=detail, offsets=tuple(chunk.offset for chunk in beyond[:NAMED]))

@@ -1,0 +1,139 @@
+"""The assembler as a process on a real broker: what is finished comes out, whatever happens to the process."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import time
+
+import pytest
+
+from schemas.codec import encode
+from schemas.topics import TRACE_LOG
+from tests.integration.streams.conftest import Lab, came, of
+from tests.support.traces import chain, chunk, completed, created, trace_id
+
+pytestmark = pytest.mark.integration
+
+# Each test has traces of its own; the log is everybody's.
+_taken = itertools.count(1)
+
+
+def numbers(count: int) -> range:
+    """Trace numbers that no other test uses."""
+    first = next(_taken) * 1000
+    return range(first, first + count)
+
+
+async def test_a_finished_trace_comes_out_and_sigterm_ends_the_worker_cleanly(lab: Lab) -> None:
+    [trace] = numbers(1)
+    with lab.worker() as worker:
+        await lab.session(trace)
+        [revision] = of(await lab.revisions(came(range(trace, trace + 1))), trace)
+        assert (revision.outcome, revision.event_count) == ("completed", 9)
+        assert (revision.intact, revision.complete, revision.findings) == (True, True, ())
+        assert await asyncio.to_thread(worker.stop) == 0
+
+
+async def test_kill_9_in_the_middle_loses_nothing_and_repeats_are_identical(lab: Lab) -> None:
+    traces = numbers(200)
+    with lab.worker() as first:
+        sending = asyncio.gather(*(lab.session(n, chunks=4, pause_s=0.1 + n % 20 / 20) for n in traces))
+        await lab.revisions(came(traces[:1]))
+        first.kill()
+    with lab.worker():
+        await sending
+        values = await lab.revisions(came(traces), timeout_s=60)
+    for number in traces:
+        revisions = of(values, number)
+        assert len({encode(revision) for revision in revisions}) == 1
+        assert (revisions[0].revision, revisions[0].event_count, revisions[0].findings) == (1, 12, ())
+
+
+async def test_an_open_trace_survives_kill_9_of_its_worker(lab: Lab) -> None:
+    open_trace, witness = numbers(2)
+    offset = await lab.begin(open_trace)
+    sent = chain(3, open_trace, offset)
+    with lab.worker() as first:
+        await lab.write(sent[0])
+        await lab.session(witness)
+        await lab.revisions(came(range(witness, witness + 1)))
+        await asyncio.sleep(1.5)  # past a commit: the first chunk will not be delivered again
+        first.kill()
+    with lab.worker():
+        for record in sent[1:]:
+            await lab.write(record)
+        await lab.write(completed(sent, open_trace, offset))
+        [revision] = of(await lab.revisions(came(range(open_trace, open_trace + 1))), open_trace)
+    assert (revision.chunk_count, revision.complete, revision.first_offset) == (3, True, offset)
+
+
+async def test_a_late_chunk_makes_a_second_revision_and_repeats_make_none(lab: Lab) -> None:
+    [trace] = numbers(1)
+    offset = await lab.begin(trace)
+    sent = chain(2, trace, offset)
+    with lab.worker():
+        await lab.write(sent[0])
+        await lab.write(completed(sent, trace, offset))
+        [first] = of(await lab.revisions(came(range(trace, trace + 1))), trace)
+        await lab.write(completed(sent, trace, offset))
+        await lab.write(sent[0])
+        await lab.write(sent[1])
+        _, second = of(await lab.revisions(came(range(trace, trace + 1), times=2)), trace)
+    assert (first.revision, first.complete, first.event_count) == (1, False, 3)
+    assert (second.revision, second.complete, second.event_count) == (2, True, 6)
+    assert [finding.kind for finding in second.findings] == ["duplicate"]
+
+
+async def test_poison_is_dead_lettered_with_its_origin_and_the_worker_goes_on(lab: Lab) -> None:
+    good, lost = numbers(2)
+    poison = f"poison-{good}".encode()
+    await lab.producer.send_and_wait(TRACE_LOG.name, b"no record", key=poison, headers=[("mine", b"kept")])
+    await lab.write(created(good), key=poison)
+    await lab.write(chunk(0, number=lost, created_offset=10**9))
+    with lab.worker():
+        await lab.session(good)
+        await lab.revisions(came(range(good, good + 1)))
+        ours = {poison, trace_id(lost).encode()}
+        letters = await lab.records(TRACE_LOG.dlq, lambda seen: sum(r.key in ours for r in seen) >= 3)
+    by_error = {dict(r.headers)["dlq-error"]: r for r in letters if r.key in ours}
+    assert set(by_error) == {b"UndecodableRecord", b"Invalid"}
+    letter = by_error[b"UndecodableRecord"]
+    assert (letter.key, letter.value, dict(letter.headers)["mine"]) == (poison, b"no record", b"kept")
+    assert dict(letter.headers)["dlq-group"] == b"streams"
+
+
+async def test_an_idle_trace_expires_by_a_record_even_where_nothing_else_happens(lab: Lab) -> None:
+    [trace] = numbers(1)
+    offset = await lab.write(created(trace, created_at_us=time.time_ns() // 1000))
+    with lab.worker(TRACE_IDLE_S="1"):
+        [revision] = of(await lab.revisions(came(range(trace, trace + 1))), trace)
+    assert (revision.outcome, revision.complete, revision.first_offset) == ("abandoned", False, offset)
+
+
+async def test_partitions_move_between_workers_without_loss(lab: Lab) -> None:
+    traces = numbers(40)
+    with lab.worker() as first:
+        sending = asyncio.gather(*(lab.session(n, chunks=12, pause_s=0.5) for n in traces))
+        await asyncio.sleep(2)
+        with lab.worker() as second:
+            await asyncio.sleep(4)
+            assert await asyncio.to_thread(first.stop) == 0
+            await sending
+            values = await lab.revisions(came(traces))
+            assert await asyncio.to_thread(second.stop) == 0
+    for number in traces:
+        assert {(r.revision, r.event_count, r.findings) for r in of(values, number)} == {(1, 36, ())}
+
+
+async def test_a_big_document_waits_for_the_object_store(lab: Lab) -> None:
+    [trace] = numbers(1)
+    blocked = lab.folder / "objects"
+    blocked.write_text("a file where the folder should be")
+    with lab.worker(INLINE_DOCUMENT_BYTES="64"):
+        await lab.session(trace)
+        await asyncio.sleep(3)
+        blocked.unlink()
+        [revision] = of(await lab.revisions(came(range(trace, trace + 1))), trace)
+    assert revision.document is None
+    assert (lab.folder / "objects" / (revision.document_ref or "")).is_file()
