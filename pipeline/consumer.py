@@ -7,8 +7,8 @@ a step never run at the same time, although aiokafka announces a rebalance from 
 
 import asyncio
 import signal
-from collections.abc import Awaitable, Callable, Iterable, Mapping
-from typing import Protocol
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
+from typing import Any, Protocol
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener
 from aiokafka.errors import CommitFailedError, IllegalStateError
@@ -91,7 +91,6 @@ async def _fetched(consumer: AIOKafkaConsumer, room: int) -> list[ConsumerRecord
 
 
 async def _run(consumer: AIOKafkaConsumer, step: Step, listener: _Listener, stop: asyncio.Event) -> None:
-    await start(consumer)
     while not stop.is_set():
         records = await _fetched(consumer, step.room())
         async with listener.turn:
@@ -103,6 +102,26 @@ async def _run(consumer: AIOKafkaConsumer, step: Step, listener: _Listener, stop
                 await _commit(consumer, commits)
 
 
+async def _until_stopped(work: Coroutine[Any, Any, None], stop: asyncio.Event, grace_s: float) -> None:
+    """Do the work; once `stop` is set it has `grace_s` seconds left."""
+    running, stopping = asyncio.create_task(work), asyncio.create_task(stop.wait())
+    try:
+        await asyncio.wait((running, stopping), return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait((running,), timeout=grace_s)
+        if running.done():
+            running.result()
+    finally:
+        stopping.cancel()
+        running.cancel()
+        await asyncio.gather(running, stopping, return_exceptions=True)
+
+
+async def _leave(consumer: AIOKafkaConsumer) -> None:
+    # While its broker is away stop() raises CancelledError (aiokafka 0.14, Fetcher.close) or waits: neither is ours.
+    leaving = asyncio.create_task(consumer.stop())
+    await asyncio.wait((leaving,), timeout=STOP_GRACE_S)
+
+
 async def consume(consumer: AIOKafkaConsumer, topics: Iterable[str], step: Step, stop: asyncio.Event) -> None:
     """Run the step over the topics until `stop` is set. The consumer is started here and closed at the end.
 
@@ -110,19 +129,12 @@ async def consume(consumer: AIOKafkaConsumer, topics: Iterable[str], step: Step,
     """
     listener = _Listener(step)
     consumer.subscribe(list(topics), listener=listener)
-    running = asyncio.create_task(_run(consumer, step, listener, stop))
-    stopping = asyncio.create_task(stop.wait())
     try:
-        await asyncio.wait((running, stopping), return_when=asyncio.FIRST_COMPLETED)
-        await asyncio.wait((running,), timeout=STOP_GRACE_S)
-        if running.done():
-            running.result()
+        await _until_stopped(start(consumer), stop, 0)
+        await _until_stopped(_run(consumer, step, listener, stop), stop, STOP_GRACE_S)
     finally:
-        stopping.cancel()
-        running.cancel()
-        await asyncio.gather(running, stopping, return_exceptions=True)
         await step.close()
-        await consumer.stop()
+        await _leave(consumer)
 
 
 def stop_on_signals() -> asyncio.Event:

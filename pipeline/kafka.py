@@ -22,6 +22,7 @@ LINGER_MS = 5
 DLQ_RETENTION_MS = 30 * 24 * 3600 * 1000
 REBALANCE_MS = 30_000
 DAY_MS = 24 * 3600 * 1000
+TOPICS_KNOWN_S = 60
 START_PAUSES_S = (0.5, 1.0, 2.0, 4.0, 8.0)
 log = logger(__name__)
 
@@ -105,13 +106,19 @@ def _new_topics(topic: Topic, production: bool) -> list[NewTopic]:
 
 
 async def ensure_topics(kafka: KafkaSettings) -> None:
-    """Create the topics that are missing; the ones that exist are left as they are."""
+    """Create the topics that are missing; returns when brokers know them all. Existing ones are left as they are."""
     production = kafka.topic_profile == "production"
-    wanted = [new for topic in TOPICS for new in _new_topics(topic, production)]
-    async with admin(kafka) as client:
-        existing = set(await client.list_topics())
-        missing = [new for new in wanted if new.name not in existing]
-        answer = await client.create_topics(missing) if missing else None
-    for name, code, *_ in answer.topic_errors if answer else ():
+    wanted = {new.name: new for topic in TOPICS for new in _new_topics(topic, production)}
+    async with admin(kafka) as client, asyncio.timeout(TOPICS_KNOWN_S):
+        missing = wanted.keys() - set(await client.list_topics())
+        if missing:
+            await _create(client, [wanted[name] for name in sorted(missing)])
+        while wanted.keys() - set(await client.list_topics()):  # noqa: ASYNC110  # the brokers send no word of it
+            await asyncio.sleep(0.05)
+
+
+async def _create(client: AIOKafkaAdminClient, missing: list[NewTopic]) -> None:
+    answer = await client.create_topics(missing)
+    for name, code, *_ in answer.topic_errors:
         if code and for_code(code) is not TopicAlreadyExistsError:
             raise KafkaError(f"topic {name} cannot be created: {for_code(code).__name__}")

@@ -26,7 +26,7 @@ class S3Store:
 
     def __init__(self, settings: ObjectStoreSettings) -> None:
         endpoint = urlsplit(settings.s3_endpoint)
-        self._bucket = settings.s3_bucket
+        self.bucket = settings.s3_bucket
         self._client = Minio(
             endpoint.netloc,
             access_key=settings.s3_access_key,
@@ -39,7 +39,7 @@ class S3Store:
 
     async def put(self, key: str, data: bytes) -> None:
         name = checked(key)
-        await self._run(key, lambda: self._client.put_object(self._bucket, name, io.BytesIO(data), len(data)))
+        await self._run(key, lambda: self._client.put_object(self.bucket, name, io.BytesIO(data), len(data)))
 
     async def get(self, key: str) -> bytes:
         name = checked(key)
@@ -48,20 +48,20 @@ class S3Store:
     async def exists(self, key: str) -> bool:
         name = checked(key)
         try:
-            await self._run(key, lambda: self._client.stat_object(self._bucket, name))
+            await self._run(key, lambda: self._client.stat_object(self.bucket, name))
         except ObjectMissing:
             return False
         return True
 
     async def delete(self, key: str) -> None:
         name = checked(key)
-        await self._run(key, lambda: self._client.remove_object(self._bucket, name))
+        await self._run(key, lambda: self._client.remove_object(self.bucket, name))
 
     async def keys(self, prefix: str) -> list[str]:
         return await self._run(prefix, lambda: self._list(prefix))
 
     def _read(self, key: str) -> bytes:
-        response = self._client.get_object(self._bucket, key)
+        response = self._client.get_object(self.bucket, key)
         try:
             data: bytes = response.read()
             return data
@@ -70,13 +70,13 @@ class S3Store:
             response.release_conn()
 
     def _list(self, prefix: str) -> list[str]:
-        entries = self._client.list_objects(self._bucket, prefix, recursive=True)
+        entries = self._client.list_objects(self.bucket, prefix, recursive=True)
         return sorted(entry.object_name for entry in entries)
 
     def _create_bucket_once(self) -> None:
-        if not self._bucket_known and not self._client.bucket_exists(self._bucket):
+        if not self._bucket_known and not self._client.bucket_exists(self.bucket):
             try:
-                self._client.make_bucket(self._bucket)
+                self._client.make_bucket(self.bucket)
             except S3Error as error:
                 if error.code not in CREATED_BY_ANOTHER:
                     raise
@@ -99,10 +99,10 @@ class S3Store:
             return ObjectMissing(key)
         if error.code in REFUSED:
             return Refused(
-                f"S3 refuses bucket {self._bucket}: {error.code}. Correct S3_ACCESS_KEY and S3_SECRET_KEY, what they "
+                f"S3 refuses bucket {self.bucket}: {error.code}. Correct S3_ACCESS_KEY and S3_SECRET_KEY, what they "
                 f"are allowed to do there, or this machine's clock."
             )
-        return Retryable(f"S3 answered {error.code} for {key} in bucket {self._bucket}")
+        return Retryable(f"S3 answered {error.code} for {key} in bucket {self.bucket}")
 
 
 def open_store(settings: ObjectStoreSettings) -> ObjectStore:
