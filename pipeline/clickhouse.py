@@ -27,9 +27,11 @@ class ClickHouse:
         self._settings, self._analyst = settings, analyst
         self._database = settings.clickhouse_database if database is None else database
         self._client: Client | None = None
+        self._types: dict[tuple[str, tuple[str, ...]], Sequence[Any]] = {}
 
     def _connected(self) -> Client:
         if self._client is None:
+            self._types.clear()
             url = urlsplit(self._settings.clickhouse_url)
             user, password = (
                 (self._settings.clickhouse_analyst_user, self._settings.clickhouse_analyst_password)
@@ -78,8 +80,17 @@ class ClickHouse:
 
     def insert(self, table: str, columns: Sequence[str], data: Sequence[Iterable[Any]], token: str) -> None:
         """Insert one block, given column by column; a block with the same token is stored once."""
+        types = self._column_types(table, tuple(columns))
         settings = {**INSERT_SETTINGS, "insert_deduplication_token": token}
-        self._run("insert", table, data, column_names=columns, column_oriented=True, settings=settings)
+        self._run(
+            "insert", table, data, column_names=columns, column_types=types, column_oriented=True, settings=settings
+        )
+
+    def _column_types(self, table: str, columns: tuple[str, ...]) -> Sequence[Any]:
+        """Asked once a connection: a DESCRIBE before every insert is a quarter of a small one (measured 4 of 18 ms)."""
+        if (table, columns) not in self._types:
+            self._types[table, columns] = self._run("create_insert_context", table, columns).column_types
+        return self._types[table, columns]
 
     def close(self) -> None:
         """Give the connection back."""

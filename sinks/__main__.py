@@ -7,7 +7,7 @@ from aiokafka.structs import OffsetAndMetadata, TopicPartition
 from pipeline.clickhouse import ClickHouse
 from pipeline.consumer import consume, stop_on_signals
 from pipeline.deadletter import DeadLetters
-from pipeline.kafka import admin, make_consumer, make_producer
+from pipeline.kafka import admin, make_consumer, make_producer, start
 from pipeline.s3store import open_store
 from pipeline.settings import ClickHouseSettings, KafkaSettings, LogSettings, ObjectStoreSettings, load
 from pipeline.telemetry import configure_logs
@@ -30,10 +30,13 @@ async def run() -> None:
             )
         return offsets
 
-    stop = stop_on_signals()
-    async with make_producer(kafka) as producer:
-        sink = Sink(clickhouse, store, DeadLetters(producer, GROUP, "rows"), committed)
+    stop, producer = stop_on_signals(), make_producer(kafka)
+    await start(producer)
+    try:
+        sink = Sink(clickhouse, store, DeadLetters(producer, GROUP, GROUP), committed)
         await consume(make_consumer(kafka, group=GROUP), TOPICS, sink, stop)
+    finally:
+        await producer.stop()
 
 
 def main() -> None:

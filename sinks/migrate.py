@@ -51,7 +51,8 @@ def migrate(settings: ClickHouseSettings, target: int | None = None, wait_s: flo
 
 
 def _create_database(settings: ClickHouseSettings, deadline: float) -> None:
-    server = ClickHouse(settings, database="")
+    # `system` is there on every server; ours is not yet, and a user may have another default.
+    server = ClickHouse(settings, database="system")
     try:
         while True:
             try:

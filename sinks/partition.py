@@ -24,16 +24,10 @@ class Partition:
         self.raw: deque[ConsumerRecord] = deque()
         self.block: Block | None = None
         self._entries: list[Entry] = []
-        self._known = False
         self._planned: int | None = None
         self._due = 0.0
         self._quiet_until = 0.0
         self.rows = self.size = 0
-
-    @property
-    def known(self) -> bool:
-        """Whether it was found out if an earlier owner left a block planned; nothing is cut before."""
-        return self._known
 
     @property
     def recovering(self) -> bool:
@@ -42,7 +36,7 @@ class Partition:
 
     def recover(self, planned: int | None) -> None:
         """What the last commit said: the last offset of a block that may be half inserted, or None."""
-        self._known, self._planned = True, planned
+        self._planned = planned
 
     def add(self, entry: Entry, now: float) -> None:
         """Take the next record of the partition."""
@@ -70,13 +64,13 @@ class Partition:
 
     def inserted(self, now: float) -> Commit:
         """The block is in all its tables: what to commit."""
-        assert self.block is not None
+        assert self.block
         done = self.block.last + 1
         self.block, self._quiet_until = None, now + INTERVAL_S
         return done, ""
 
     def _length(self, now: float) -> int:
-        if not self._known or self.block:
+        if self.block:
             return 0
         if self._planned is not None and self._entries and self._entries[0].offset <= self._planned:
             return planned_prefix(self._entries, self._planned)

@@ -41,18 +41,12 @@ class Sink:
         self._committed = committed
         self._partitions: dict[TopicPartition, Partition] = {}
         self._inserting, self._opening = Backoff(), Backoff()
-        self._failure: Exception | None = None
 
     async def assigned(self, partitions: Iterable[TopicPartition]) -> None:
-        fresh = {tp: Partition(tp.topic, tp.partition) for tp in partitions}
-        self._partitions = fresh
-        try:
-            offsets = await self._committed(list(fresh)) if fresh else {}
-        except Exception as error:  # aiokafka logs and swallows what a listener raises
-            self._failure = error
-            return
-        for tp, partition in fresh.items():
-            partition.recover(planned(offsets[tp].metadata) if tp in offsets else None)
+        self._partitions = {tp: Partition(tp.topic, tp.partition) for tp in partitions}
+        offsets = await self._committed(list(self._partitions)) if self._partitions else {}
+        for tp, state in self._partitions.items():
+            state.recover(planned(offsets[tp].metadata) if tp in offsets else None)
 
     async def revoked(self, partitions: Iterable[TopicPartition]) -> None:
         for tp in partitions:
@@ -61,24 +55,16 @@ class Sink:
     def room(self) -> int:
         states = self._partitions.values()
         held = [state for state in states if not state.recovering]
-        if not all(state.known for state in states):
-            return 0
         if sum(state.rows for state in held) >= 2 * MAX_ROWS or sum(state.size for state in held) >= 2 * MAX_BYTES:
             return 0
-        return max(BATCH - sum(len(state.raw) for state in states), 0)
+        return BATCH - sum(len(state.raw) for state in states)
 
     async def submit(self, record: ConsumerRecord) -> None:
         self._partitions[TopicPartition(record.topic, record.partition)].raw.append(record)
 
     async def poll(self) -> Commits:
-        if self._failure:
-            raise self._failure
-        commits: dict[TopicPartition, Commit] = {}
-        for tp, state in list(self._partitions.items()):
-            commit = await self._advance(state)
-            if commit and self._partitions.get(tp) is state:
-                commits[tp] = commit
-        return commits
+        advanced = [(tp, await self._advance(state)) for tp, state in self._partitions.items()]
+        return {tp: commit for tp, commit in advanced if commit}
 
     async def close(self) -> None:
         self._clickhouse.close()

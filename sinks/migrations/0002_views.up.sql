@@ -235,7 +235,7 @@ AS SELECT
     revision,
     run_id,
     project,
-    (trace_id, revision) IN (SELECT trace_id, max(revision) FROM traces GROUP BY trace_id) AS latest,
+    toBool((trace_id, revision) IN (SELECT trace_id, max(revision) FROM traces GROUP BY trace_id)) AS latest,
     head,
     verdict,
     level,
@@ -300,14 +300,14 @@ AS SELECT
     revision,
     run_id,
     project,
-    run_id = 'live' AND (trace_id, source_offset) IN
+    toBool(run_id = 'live' AND (trace_id, source_offset) IN
     (
         SELECT trace_id, max(source_offset)
         FROM judgements
         WHERE run_id = 'live'
             AND (trace_id, revision) IN (SELECT trace_id, max(revision) FROM traces GROUP BY trace_id)
         GROUP BY trace_id
-    ) AS current,
+    )) AS current,
     head,
     outcome,
     reason,
@@ -355,14 +355,14 @@ AS SELECT
     revision,
     run_id,
     project,
-    run_id = 'live' AND (trace_id, source_offset) IN
+    toBool(run_id = 'live' AND (trace_id, source_offset) IN
     (
         SELECT trace_id, max(source_offset)
         FROM judgements
         WHERE run_id = 'live'
             AND (trace_id, revision) IN (SELECT trace_id, max(revision) FROM traces GROUP BY trace_id)
         GROUP BY trace_id
-    ) AS current,
+    )) AS current,
     outcome,
     reason,
     overall_milli / 1000 AS overall,
