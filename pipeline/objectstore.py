@@ -27,6 +27,11 @@ def checked(key: str) -> str:
     return key
 
 
+def artifact_key(sha256: str) -> str:
+    """Where the artifact with this digest, `sha256:<hex>`, is kept."""
+    return f"artifacts/{sha256.removeprefix('sha256:')}"
+
+
 class ObjectStore(Protocol):
     """Keys are relative, `/`-separated. All raise Retryable when the store cannot be reached, and Refused when it does
     not accept our credentials."""

@@ -9,7 +9,7 @@ from pipeline.clock import now_us
 from pipeline.consumer import consume, stop_on_signals
 from pipeline.deadletter import DeadLetters
 from pipeline.each import Each
-from pipeline.kafka import make_consumer, make_producer
+from pipeline.kafka import make_consumer, make_producer, start
 from pipeline.s3store import open_store
 from pipeline.settings import KafkaSettings, LogSettings, ObjectStoreSettings, SandboxSettings, load
 from pipeline.telemetry import configure_logs, logger
@@ -57,7 +57,7 @@ async def run(settings: SandboxSettings, kafka: KafkaSettings, objects: ObjectSt
         limits=limits,
         repos=settings.sandbox_repos_dir,
     )
-    await producer.start()
+    await start(producer)
     try:
         step = Each(validator.handle, DeadLetters(producer, GROUP, GROUP), settings.sandbox_parallel)
         await consume(make_consumer(kafka, group=GROUP), [TRACE_ASSEMBLED.name], step, stop)

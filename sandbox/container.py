@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import asyncio
 import io
+import socket
 import tarfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from typing import Any, ParamSpec, TypeVar
 
 import docker
@@ -22,11 +23,13 @@ import requests
 from docker.errors import APIError, DockerException, ImageNotFound, NotFound
 from docker.models.containers import Container
 from docker.types import LogConfig, Ulimit
+from docker.utils.socket import frames_iter
 
 from sandbox.environment import INPUT, REPOSITORY, EngineAbsent, EngineLost, ExecResult, ImageMissing
 from sandbox.spec import MIB, Limits
 
 EXPIRES = "pr-telemetry.sandbox.expires"  # label: seconds since the epoch after which nobody needs the container
+DEFAULT_HOST = "unix:///var/run/docker.sock"
 PREPARING, RUNNING = "65533:65533", "65534:65534"
 API_TIMEOUT_S = 30
 KILL_GRACE_S = 10.0
@@ -48,7 +51,11 @@ class Containers:
         """See Environments."""
         client = await self._connected()
         threads = ThreadPoolExecutor(2, thread_name_prefix="sandbox")
-        return await _in_thread(threads, self._start, client, threads, lifetime_s)
+        try:
+            return await _in_thread(threads, self._start, client, threads, lifetime_s)
+        except BaseException:
+            threads.shutdown(wait=False)
+            raise
 
     async def sweep(self) -> int:
         """Removes containers that outlived a crash of their process; returns how many."""
@@ -61,13 +68,17 @@ class Containers:
             self._client.close()
 
     async def _connected(self) -> docker.DockerClient:
+        if not _listening(self._host or DEFAULT_HOST):
+            raise EngineAbsent(f"nothing listens at {self._host or DEFAULT_HOST}")
         try:
             async with self._connecting:
                 if self._client is None:
-                    self._client = await asyncio.to_thread(docker.DockerClient, self._host, timeout=API_TIMEOUT_S)
+                    self._client = await asyncio.to_thread(
+                        docker.DockerClient, self._host or DEFAULT_HOST, timeout=API_TIMEOUT_S
+                    )
             await asyncio.to_thread(self._client.ping)
         except _FAILURES as error:
-            raise EngineAbsent(f"{self._host or 'the default socket'}: {error}") from error
+            raise EngineAbsent(f"{self._host or DEFAULT_HOST}: {error}") from error
         return self._client
 
     def _start(
@@ -83,7 +94,7 @@ class Containers:
             container.start()
             environment = ContainerEnvironment(container, threads, lifeline, self._facts(client, str(image.id)))
             environment.prepare()
-        except _FAILURES:
+        except BaseException:
             container.remove(force=True)
             raise
         return environment
@@ -183,8 +194,7 @@ class ContainerEnvironment:
     async def close(self) -> None:
         """See Environment."""
         await self._kill()
-        with suppress(OSError):
-            self._lifeline.close()
+        _hang_up(self._lifeline)
         self._threads.shutdown(wait=False)
 
     async def _kill(self) -> None:
@@ -197,20 +207,40 @@ class ContainerEnvironment:
 
     def _exec(self, command: list[str], how: dict[str, Any], output: _Capped) -> int:
         name = self._api.exec_create(self._container.id, command, **how)["Id"]
-        for chunk in self._api.exec_start(name, stream=True):
-            output.add(chunk)
+        with _connection(self._api.exec_start(name, socket=True)) as connection:
+            for _, chunk in frames_iter(connection, tty=False):  # type: ignore[no-untyped-call]
+                output.add(chunk)
         return int(self._api.exec_inspect(name)["ExitCode"])
 
     def _feed(self, command: list[str], data: bytes) -> None:
         name = self._api.exec_create(self._container.id, command, user=PREPARING, stdin=True)["Id"]
-        connection = self._api.exec_start(name, socket=True)
-        try:
+        with _connection(self._api.exec_start(name, socket=True)) as connection:
             getattr(connection, "_sock", connection).sendall(data)
             answer = connection.read()
-        finally:
-            connection.close()
         if self._api.exec_inspect(name)["ExitCode"] != 0:
             raise EngineLost(f"{len(data)} bytes could not be written: {answer[-200:]!r}")
+
+
+def _listening(docker_host: str) -> bool:
+    # asked by ourselves, because the client leaves the socket of a refused connection open
+    if not docker_host.startswith("unix://"):
+        return True
+    with socket.socket(socket.AF_UNIX) as probe:
+        return probe.connect_ex(docker_host.removeprefix("unix://")) == 0
+
+
+@contextmanager
+def _connection(opened: Any) -> Iterator[Any]:
+    """A raw connection of the client, closed at the end: together with its response, which shares the descriptor."""
+    try:
+        yield opened
+    finally:
+        _hang_up(opened)
+
+
+def _hang_up(connection: Any) -> None:
+    with suppress(OSError, ValueError):
+        connection._response.close()
 
 
 class _Capped:

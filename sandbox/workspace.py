@@ -13,12 +13,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pipeline.objectstore import ObjectMissing, ObjectStore
+from pipeline.objectstore import ObjectMissing, ObjectStore, artifact_key
 from sandbox.checkout import BUNDLE, MIRROR
 from sandbox.failures import NoVerdict, unverifiable
 
 KIND = "workspace"
-ARTIFACT_KEY = "artifacts/{}"
 BUNDLE_SIGNATURES = (b"# v2 git bundle\n", b"# v3 git bundle\n")
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
@@ -68,7 +67,7 @@ async def _uploaded(document: Mapping[str, Any], store: ObjectStore) -> bytes | 
     if not digests:
         return None
     try:
-        bundle = await store.get(ARTIFACT_KEY.format(digests[-1].removeprefix("sha256:")))
+        bundle = await store.get(artifact_key(digests[-1]))
     except ObjectMissing:
         raise NoVerdict(unverifiable("no_workspace", "the workspace artifact is not in the object store")) from None
     if not bundle.startswith(BUNDLE_SIGNATURES):

@@ -10,7 +10,7 @@ from __future__ import annotations
 import argparse
 import os
 import shutil
-import stat
+import socket
 import subprocess
 import sys
 import tempfile
@@ -42,7 +42,7 @@ def cache_root(environ: Mapping[str, str]) -> Path:
 
 def answers(docker_host: str) -> bool:
     """Whether a Docker engine replies at this URL within PING_DEADLINE_S seconds."""
-    if docker_host.startswith("unix://") and not _is_socket(docker_host.removeprefix("unix://")):
+    if docker_host.startswith("unix://") and not _listening(docker_host.removeprefix("unix://")):
         return False
     try:
         with closing(docker.DockerClient(base_url=docker_host, timeout=PING_DEADLINE_S)) as client:
@@ -93,30 +93,30 @@ def short_runtime_folder() -> Path:
     return Path(tempfile.mkdtemp(prefix="prt-", dir="/tmp"))
 
 
-def engine_command(data_root: Path, socket: Path) -> list[str]:
+def engine_command(data_root: Path, socket_path: Path) -> list[str]:
     """The command line of the engine. Raises EngineUnavailable when the socket's path is too long for the kernel."""
-    if len(os.fsencode(socket)) > MAX_SOCKET_PATH:
+    if len(os.fsencode(socket_path)) > MAX_SOCKET_PATH:
         raise EngineUnavailable(
-            f"the socket path {socket} is longer than {MAX_SOCKET_PATH} bytes: choose a shorter folder"
+            f"the socket path {socket_path} is longer than {MAX_SOCKET_PATH} bytes: choose a shorter folder"
         )
     return [
         _dockerd() or "dockerd",
         "--bridge=none",
         "--iptables=false",
-        f"--host=unix://{socket}",
+        f"--host=unix://{socket_path}",
         f"--data-root={data_root}",
-        f"--exec-root={socket.parent / 'exec'}",
+        f"--exec-root={socket_path.parent / 'exec'}",
         f"--pidfile={_pid_file(data_root)}",
         "--log-level=warn",
     ]
 
 
-def run_engine(data_root: Path, socket: Path) -> NoReturn:
+def run_engine(data_root: Path, socket_path: Path) -> NoReturn:
     """Replaces this process by dockerd. Raises EngineUnavailable where it cannot run."""
     ensure_engine()
-    command = engine_command(data_root, socket)
+    command = engine_command(data_root, socket_path)
     data_root.mkdir(parents=True, exist_ok=True)
-    socket.parent.mkdir(parents=True, exist_ok=True)
+    socket_path.parent.mkdir(parents=True, exist_ok=True)
     if not _held(data_root):
         # dockerd refuses to start while the id in a stale file belongs to any process at all
         _pid_file(data_root).unlink(missing_ok=True)
@@ -139,11 +139,10 @@ def _held(data_root: Path) -> bool:
         return False
 
 
-def _is_socket(path: str) -> bool:
-    try:
-        return stat.S_ISSOCK(os.stat(path).st_mode)
-    except OSError:
-        return False
+def _listening(path: str) -> bool:
+    # asked by ourselves, because the client leaves the socket of a refused connection open
+    with socket.socket(socket.AF_UNIX) as probe:
+        return probe.connect_ex(path) == 0
 
 
 def _apt(*arguments: str) -> None:

@@ -1,0 +1,43 @@
+"""Containers of the real engine, with limits small enough for tests that reach them."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from sandbox.container import ContainerEnvironment, Containers
+from sandbox.spec import MIB, Limits
+from tests.support.sandbox import START, Repository, make_repository
+
+IMAGE = "pr-telemetry/sandbox-python:3.11"
+
+
+@pytest.fixture
+def limits() -> Limits:
+    return Limits(run_timeout_s=20, memory_bytes=192 * MIB, pids=64, repository_bytes=64 * MIB, scratch_bytes=64 * MIB)
+
+
+@pytest.fixture
+def containers(docker_host: str, limits: Limits) -> Iterator[Containers]:
+    made = Containers(docker_host, IMAGE, "runc", limits)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+async def environment(containers: Containers) -> AsyncIterator[ContainerEnvironment]:
+    started = await containers.start(60)
+    yield started
+    await started.close()
+
+
+@pytest.fixture(scope="session")
+def repository(tmp_path_factory: pytest.TempPathFactory) -> Repository:
+    return make_repository(tmp_path_factory.mktemp("repos") / "calc", START)
+
+
+@pytest.fixture
+def repos(repository: Repository) -> Path:
+    return repository.folder.parent

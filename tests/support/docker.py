@@ -1,0 +1,42 @@
+"""A Docker engine for the session: the one that answers already, or one of our own that ends with the session."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from deploy.embedded.docker_engine import answering_daemon, answers, free_data_root, obstacle, short_runtime_folder
+from deploy.embedded.sandbox_image import ImageUnavailable, ensure_image
+from tests.support.processes import running
+from tests.support.stack import absent
+
+
+@pytest.fixture(scope="session")
+def docker_host() -> Iterator[str]:
+    """URL of an engine that has the sandbox's image."""
+    if host := answering_daemon():
+        yield _with_image(host)
+        return
+    if reason := obstacle():
+        absent(reason)
+    folder = short_runtime_folder()
+    host = f"unix://{folder / 'd.sock'}"
+    data_root = str(free_data_root(os.environ))
+    engine = [sys.executable, "-m", "deploy.embedded.docker_engine", "run", "--data-root", data_root]
+    try:
+        with running([*engine, "--socket", str(folder / "d.sock")], folder / "log", lambda: answers(host)):
+            yield _with_image(host)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _with_image(host: str) -> str:
+    try:
+        ensure_image(host)
+    except ImageUnavailable as problem:
+        absent(str(problem))
+    return host

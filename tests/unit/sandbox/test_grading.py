@@ -1,0 +1,130 @@
+"""The verdict follows from the four runs, and no run that is not fit to be trusted can make it better."""
+
+from __future__ import annotations
+
+import pytest
+
+from sandbox.environment import ExecResult
+from sandbox.failures import REASONS, unfinished, untrusted
+from sandbox.grading import compare, flaky, grade
+from sandbox.reports import Results
+
+ADD, SUB, OWN = "t/test_a.py::test_add", "t/test_a.py::test_sub", "t/test_own.py::test_own"
+BUGGY = {ADD: "failed", SUB: "passed"}
+FIXED = {ADD: "passed", SUB: "passed"}
+
+
+def four(original: tuple[Results, Results], trace: tuple[Results, Results] | None = None) -> dict[str, Results]:
+    names = ("original_before", "original_after", "trace_before", "trace_after")
+    return dict(zip(names, (*original, *(trace or original)), strict=True))
+
+
+def verdict(original: tuple[Results, Results], trace: tuple[Results, Results] | None = None, **more: bool) -> str:
+    outcome = grade(four(original, trace), more.get("configuration", False)).outcome
+    return "/".join(filter(None, (outcome.verdict, outcome.level, outcome.reason)))
+
+
+def test_tests_of_the_start_commit_verify_a_fix() -> None:
+    assert verdict((BUGGY, FIXED)) == "fixed/verified"
+    assert verdict((BUGGY, FIXED), (BUGGY | {OWN: "failed"}, FIXED | {OWN: "passed"})) == "fixed/verified"
+
+
+def test_the_trace_s_own_tests_verify_less() -> None:
+    silent = {SUB: "passed"}
+    own = (silent | {OWN: "failed"}, silent | {OWN: "passed"})
+    assert verdict((silent, silent), own) == "fixed/verified_by_own_tests"
+    assert verdict((silent, silent), (silent | {OWN: "failed"}, silent | {OWN: "failed"})) == "not_fixed"
+
+
+def test_a_fix_that_no_failing_test_shows_is_not_established() -> None:
+    assert verdict((FIXED, FIXED)) == "unverifiable/no_failing_test"
+    assert verdict((FIXED, FIXED), (FIXED | {OWN: "passed"}, FIXED | {OWN: "passed"})) == "unverifiable/no_failing_test"
+    assert verdict((FIXED, FIXED), configuration=True) == "unverifiable/configuration_changed"
+
+
+def test_configuration_cannot_excuse_tests_that_go_on_failing() -> None:
+    assert verdict((BUGGY, BUGGY), configuration=True) == "not_fixed"
+
+
+@pytest.mark.parametrize("after", ["failed", "error", "skipped", None])
+def test_a_lost_pass_to_pass_outweighs_a_fix(after: str | None) -> None:
+    broken = {ADD: "passed"} | ({SUB: after} if after else {})
+    assert verdict((BUGGY, broken)) == "regressed"
+    assert verdict((FIXED, FIXED), (FIXED, broken)) == "regressed"
+
+
+def test_rewriting_a_test_that_broke_neither_fixes_nor_regresses() -> None:
+    broken = {ADD: "passed", SUB: "failed"}
+    assert verdict((BUGGY, broken), ({ADD: "failed", SUB: "failed"}, FIXED)) == "unverifiable/tests_rewritten"
+
+
+def test_a_file_that_could_not_be_loaded_failed_all_its_tests() -> None:
+    unloadable: Results = {"t/test_a.py": "error", "t/test_b.py::test": "passed"}
+    loaded = FIXED | {"t/test_b.py::test": "passed"}
+    assert verdict((unloadable, loaded)) == "fixed/verified"
+    assert verdict((loaded, unloadable)) == "regressed"
+    assert {test.id for test in compare(unloadable, loaded, "original")} == {ADD, SUB, "t/test_b.py::test"}
+
+
+def test_without_a_test_there_is_no_verdict() -> None:
+    assert verdict(({}, {})) == "unverifiable/no_tests"
+    assert verdict(({"t/a.py": "error"}, {"t/a.py": "error"})) == "unverifiable/collection_failed"
+
+
+def test_rows_are_not_repeated_when_the_trace_left_the_tests_alone() -> None:
+    before, after = dict(BUGGY), dict(FIXED)
+    assert len(grade(four((before, after)), False).tests) == 2
+    suites = [test.suite for test in grade(four((before, after), (before, after | {OWN: "passed"})), False).tests]
+    assert suites == ["original", "original", "trace", "trace", "trace"]
+
+
+def test_only_tests_that_decide_make_a_verdict_flaky() -> None:
+    noise = "t/test_noise.py::test"
+    fixed = grade(four((BUGGY | {noise: "failed"}, FIXED | {noise: "failed"})), False)
+    assert flaky(fixed, FIXED | {noise: "passed"}) is None
+    for repeat in ({ADD: "failed", SUB: "passed"}, {ADD: "passed", SUB: "error"}, {ADD: "passed"}):
+        outcome = flaky(fixed, repeat)
+        assert outcome is not None
+        assert outcome.verdict == "flaky"
+    regressed = grade(four((FIXED, BUGGY)), False)
+    assert flaky(regressed, BUGGY) is None
+    assert flaky(regressed, FIXED) is not None
+
+
+def ended(code: int | None, timed_out: bool = False) -> ExecResult:
+    return ExecResult(code, b"last words", False, timed_out, 1)
+
+
+@pytest.mark.parametrize(
+    ("code", "has_report", "collected", "not_passed", "reason"),
+    [
+        (0, True, 2, 0, None),
+        (1, True, 2, 1, None),
+        (5, True, 0, 0, None),
+        (0, True, 2, 1, "report_mismatch"),
+        (1, True, 2, 0, "report_mismatch"),
+        (0, True, 0, 0, "report_mismatch"),
+        (5, True, 1, 0, "report_mismatch"),
+        (0, False, 0, 0, "no_report"),
+        (137, False, 0, 0, "no_report"),
+        (4, False, 0, 0, "runner_failed"),
+        (2, True, 2, 0, "runner_failed"),
+    ],
+)
+def test_a_run_counts_only_when_status_and_report_agree(
+    code: int, has_report: bool, collected: int, not_passed: int, reason: str | None
+) -> None:
+    outcome = untrusted("original_after", ended(code), has_report, collected, not_passed)
+    assert (outcome.reason if outcome else None) == reason
+    assert outcome is None or outcome.verdict == "unverifiable"
+
+
+def test_a_run_that_was_ended_from_outside_says_by_whom() -> None:
+    late = unfinished("trace_after", ended(None, timed_out=True), 20, False)
+    assert late is not None
+    assert (late.verdict, late.detail) == ("timeout", "run trace_after did not end within 20 s")
+    killed = unfinished("trace_after", ended(137), 20, True)
+    assert killed is not None
+    assert killed.reason == "out_of_memory"
+    assert unfinished("trace_after", ended(137), 20, False) is None
+    assert all(REASONS.values())
