@@ -35,17 +35,9 @@ class JudgeModel:
     async def ask(self, question: Question) -> Reply:
         """The model's reply. Raises Retryable, Unscored(provider_refused) or Refused."""
         completion = await self._guarded(self._client.chat.completions.create(**self.request(question)))
-        if not isinstance(completion, ChatCompletion) or not completion.choices:
-            raise Retryable("the judge's endpoint did not answer with a chat completion")
-        choice, usage = completion.choices[0], completion.usage
-        return Reply(
-            content=choice.message.content or "",
-            refusal=choice.message.refusal or "",
-            finish_reason=choice.finish_reason or "stop",
-            model=completion.model,
-            prompt_tokens=usage.prompt_tokens if usage else 0,
-            completion_tokens=usage.completion_tokens if usage else 0,
-        )
+        if isinstance(completion, ChatCompletion) and completion.choices:
+            return _reply(completion)
+        raise Retryable("the judge's endpoint did not answer with a chat completion")
 
     def request(self, question: Question) -> dict[str, Any]:
         """The body of the request, as it is sent and kept as evidence."""
@@ -62,7 +54,7 @@ class JudgeModel:
         """Give the connections back."""
         await self._client.close()
 
-    async def _guarded(self, call: Awaitable[Any]) -> Any:
+    async def _guarded(self, call: Awaitable[object]) -> object:
         try:
             async with asyncio.timeout(self._timeout_s):
                 return await call
@@ -82,6 +74,18 @@ class JudgeModel:
             raise Unscored("provider_refused", f"status {error.status_code}: {error.message:.300}") from error
         except openai.APIError as error:
             raise Retryable(f"the judge's endpoint answered nonsense: {error}") from error
+
+
+def _reply(completion: ChatCompletion) -> Reply:
+    choice, usage = completion.choices[0], completion.usage
+    return Reply(
+        content=choice.message.content or "",
+        refusal=choice.message.refusal or "",
+        finish_reason=choice.finish_reason,
+        model=completion.model,
+        prompt_tokens=usage.prompt_tokens if usage else 0,
+        completion_tokens=usage.completion_tokens if usage else 0,
+    )
 
 
 def _retry_after_s(error: openai.APIStatusError) -> float:
