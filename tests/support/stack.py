@@ -12,12 +12,11 @@ import os
 import sys
 import uuid
 from collections.abc import Iterator
-from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
-import clickhouse_connect
+import httpx2
 import pytest
 
 from deploy.embedded.jars import JarsUnavailable, cache_folder, find_jars, java_command, say_on_stderr
@@ -60,10 +59,9 @@ def clickhouse_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def clickhouse_database(clickhouse_url: str) -> Iterator[str]:
     """The name of an empty database that exists for this test only."""
     name = f"test_{uuid.uuid4().hex[:12]}"
-    with closing(clickhouse_connect.get_client(dsn=clickhouse_url)) as client:
-        client.command(f"CREATE DATABASE {name}")
-        yield name
-        client.command(f"DROP DATABASE IF EXISTS {name} SYNC")
+    httpx2.post(clickhouse_url, content=f"CREATE DATABASE {name}").raise_for_status()
+    yield name
+    httpx2.post(clickhouse_url, content=f"DROP DATABASE IF EXISTS {name} SYNC").raise_for_status()
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,136 @@
+"""Verification: each kind of fault has its finding, honest traces have none."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from schemas.records import EventsAppended, Record, TraceCompleted
+from streams.assembly import Trace, begin
+from streams.integrity import Verified, verify
+from tests.support.traces import START_US, chain, chunk, completed, created, note
+
+
+def told(*records: Record) -> Trace:
+    """A trace of these records, at offsets 1, 2, ... after its beginning."""
+    trace = begin(created(), 0)
+    for offset, record in enumerate(records, start=1):
+        trace.apply(offset, record)
+    return trace
+
+
+def found(*records: Record) -> tuple[list[str], bool, bool]:
+    """(kinds of findings, intact, complete)."""
+    verified = verify(told(*records))
+    return [finding.kind for finding in verified.findings], verified.intact, verified.complete
+
+
+def test_an_honest_trace_has_no_finding() -> None:
+    sent = chain(4)
+    assert found(*sent, completed(sent)) == ([], True, True)
+
+
+@given(st.permutations(chain(4)))
+def test_the_order_of_arrival_does_not_matter(arrived: list[EventsAppended]) -> None:
+    verified: Verified = verify(told(*arrived, completed(chain(4))))
+    assert (verified.findings, verified.intact, verified.complete) == ((), True, True)
+    assert [placed.record.chunk_seq for placed in verified.chunks] == [0, 1, 2, 3]
+
+
+def test_without_an_end_a_trace_is_not_complete() -> None:
+    assert found(*chain(2)) == ([], True, False)
+
+
+def test_an_honest_repeat_is_only_mentioned_and_the_first_copy_counts() -> None:
+    sent = chain(1)
+    verified = verify(told(sent[0], sent[0], completed(sent)))
+    [finding] = verified.findings
+    assert (finding.kind, finding.offsets, verified.intact, verified.complete) == ("duplicate", (1, 2), True, True)
+    assert [placed.offset for placed in verified.chunks] == [1]
+
+
+def test_other_content_under_one_chunk_seq_is_a_fork() -> None:
+    other = chunk(0, [note(0, text="another story")], body_mac=b"other")
+    assert found(chunk(0), other, completed()) == (["fork"], False, True)
+
+
+def _tampered(sent: EventsAppended, **changed: object) -> EventsAppended:
+    return dataclasses.replace(sent, **changed)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("place", [0, 1, 2])
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda c: {"events": (*c.events[:-1], c.events[-1].replace(b"thought", b"THOUGHT"))},
+        lambda c: {"events": c.events[:-1]},
+        lambda c: {"events": (*c.events[:-2], *reversed(c.events[-2:]))},
+        lambda _: {"chunk_id": "another"},
+    ],
+    ids=["edit", "drop", "reorder", "rename"],
+)
+def test_altered_bytes_do_not_have_the_digest(place: int, change: object) -> None:
+    sent = chain(3)
+    stored = list(sent)
+    stored[place] = _tampered(sent[place], **change(sent[place]))  # type: ignore[operator]
+    kinds, intact, _ = found(*stored, completed(sent))
+    assert "hash_mismatch" in kinds
+    assert not intact
+
+
+def test_a_chunk_rewritten_with_its_digest_breaks_the_link_of_the_next() -> None:
+    sent = chain(3)
+    rewritten = chunk(1, [note(i, text="nothing") for i in (3, 4, 5)], prev_chunk_digest=sent[0].chunk_digest)
+    assert found(sent[0], rewritten, sent[2], completed(sent)) == (["broken_link"], False, True)
+
+
+def test_a_first_chunk_that_follows_something_is_a_broken_link() -> None:
+    assert found(chunk(0, prev_chunk_digest="sha256:" + "0" * 64), completed())[0] == ["broken_link"]
+
+
+def test_a_missing_chunk_is_a_gap_in_chunks_and_in_events() -> None:
+    sent = chain(4)
+    verified = verify(told(sent[0], sent[3], completed()))
+    details = [finding.detail for finding in verified.findings]
+    assert details == ["missing chunks: 1-2", "missing events: 3-8"]
+    assert (verified.intact, verified.complete) == (True, False)
+
+
+def test_a_gap_of_any_size_costs_nothing() -> None:
+    [finding] = verify(told(chunk(0, [note(2**53 - 1, ts_client_us=START_US)]), completed())).findings
+    assert finding.detail == f"missing events: 0-{2**53 - 2}"
+
+
+@pytest.mark.parametrize(("seqs", "kinds"), [([0, 1, 1], ["repeated_seq"]), ([1, 0, 2], ["disorder"]), ([0, 1, 2], [])])
+def test_events_are_numbered_once_and_in_order(seqs: list[int], kinds: list[str]) -> None:
+    assert found(chunk(0, [note(seq) for seq in seqs]), completed()) == (kinds, not kinds, True)
+
+
+@pytest.mark.parametrize("event", [b"{", b"[]", b'{"seq":0}', b'{"id":"e","seq":-1,"ts_client_us":0,"type":"x"}'])
+def test_bytes_that_are_no_event_are_a_finding_and_no_crash(event: bytes) -> None:
+    kinds, intact, _ = found(_tampered(chunk(0), events=(event,)), completed())
+    assert (kinds, intact) == (["hash_mismatch", "unreadable"], False)
+
+
+def _end(event_count: int | None, last: EventsAppended | None = None) -> TraceCompleted:
+    return completed(event_count=event_count, last_digest=last.chunk_digest if last else None)
+
+
+def test_a_lost_tail_is_truncated() -> None:
+    sent = chain(3)
+    assert found(*sent[:2], _end(9)) == (["truncated"], True, False)
+    assert found(*sent[:2], _end(None, sent[2])) == (["truncated"], True, False)
+
+
+def test_more_than_the_client_sent_is_a_count_mismatch() -> None:
+    sent = chain(3)
+    assert found(*sent, _end(6)) == (["count_mismatch"], False, True)
+    assert found(*sent, _end(None, sent[1])) == (["count_mismatch"], False, True)
+
+
+def test_a_late_chunk_is_no_surplus() -> None:
+    sent = chain(3)
+    assert found(*sent[:2], completed(sent[:2]), sent[2]) == ([], True, True)
