@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import uuid
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -55,7 +56,8 @@ class ClickHouseApp:
             await PlainTextResponse(f"There is no handle {request.url.path}\n", 404)(scope, receive, send)
 
     async def _query(self, request: Request, send: Send) -> None:
-        reply = Reply(send, request.query_params.get("query_id", ""), self._engine.timezone, self._engine.version)
+        query_id = request.query_params.get("query_id") or str(uuid.uuid4())
+        reply = Reply(send, query_id, self._engine.timezone, self._engine.version)
         try:
             execution = await self._accept(request)
         except Failure as problem:
@@ -63,7 +65,6 @@ class ClickHouseApp:
         except ClientDisconnect:
             _LOG.info("a client left before its request was complete; nothing of it was run")
         else:
-            reply = Reply(send, execution.request.query_id, self._engine.timezone, self._engine.version)
             await self._run_while_wanted(execution, reply, request)
 
     async def _accept(self, request: Request) -> Execution:
@@ -104,7 +105,7 @@ class ClickHouseApp:
         except Failure as problem:
             await reply.fail(problem)
         except Exception as problem:
-            _LOG.exception("query %s failed inside the server", execution.request.query_id)
+            _LOG.exception("a query failed inside the server")
             await reply.fail(failure("STD_EXCEPTION", repr(problem)))
         else:
             await reply.end()

@@ -25,6 +25,8 @@ STREAMED_FORMATS = frozenset(
     "TabSeparatedRaw TSKV TSV TSVRaw".upper().split()
 )
 _STREAMED_STATEMENTS = ("SELECT", "WITH", "FROM")
+# chDB starts as a command-line tool would; a server has these off.
+_SERVER_DEFAULTS = {"implicit_select": "0", "allow_introspection_functions": "0"}
 _OUTSIDE_SCALARS = "SELECT name FROM system.functions WHERE lower(name) = 'file' OR toString(categories) = 'AI'"
 
 
@@ -63,9 +65,11 @@ class Engine:
 
     def __init__(self, data_dir: Path, database: str) -> None:
         self.database = database
-        self._address = _address(data_dir)
+        store = data_dir / "engine"
+        default_is_known = (store / "metadata" / "default.sql").exists()
+        self._address = _address(store, data_dir)
         self._control = Connection(self._address)
-        self._control.create_databases(database)
+        self._control.create_databases(database, default_is_known=default_is_known)
         version, self.timezone = self._control.lines("SELECT version(), timezone()")[0].split("\t")
         self.version = f"(version {version})"
         self.outside = outside_functions(
@@ -95,18 +99,20 @@ class Connection:
     def __init__(self, address: str) -> None:
         self.tag = uuid.uuid4().hex
         self._chdb: Any = chdb.connect(address)  # type: ignore[no-untyped-call]
-        self.set({"log_comment": self.tag})
+        self.set({"log_comment": self.tag, **_SERVER_DEFAULTS})
 
     def close(self) -> None:
         """Ends whatever still runs on it."""
         self._chdb.close()
 
-    def create_databases(self, name: str) -> None:
-        """Makes `name` and `default` Atomic databases: chDB's own `default` opens files named like a table."""
-        if self.lines("SELECT engine FROM system.databases WHERE name = 'default'") == ["Overlay"]:
-            self.lines("DROP DATABASE default")
-        for database in ("default", name):
-            self._query("CREATE DATABASE IF NOT EXISTS {name:Identifier} ENGINE = Atomic", "TSV", {"name": database})
+    def create_databases(self, name: str, *, default_is_known: bool) -> None:
+        """Makes `name` and `default` Atomic databases; the tables of a `default` known from before come back.
+
+        chDB puts a `default` of its own over ours at every start, which would open files named like a table.
+        """
+        self.lines("DETACH DATABASE default")
+        self.lines("ATTACH DATABASE default" if default_is_known else "CREATE DATABASE default ENGINE = Atomic")
+        self._query("CREATE DATABASE IF NOT EXISTS {name:Identifier} ENGINE = Atomic", "TSV", {"name": name})
 
     def use(self, database: str) -> None:
         """Makes `database` the one of unqualified names."""
@@ -195,9 +201,8 @@ def _totals(result: Any) -> Totals:
     )
 
 
-def _address(data_dir: Path) -> str:
-    """chDB's connection text; writes the configuration that it names."""
-    store = data_dir / "engine"
+def _address(store: Path, data_dir: Path) -> str:
+    """chDB's connection text for the folder `store`; writes the configuration that it names into `data_dir`."""
     store.mkdir(parents=True, exist_ok=True)
     users, config = data_dir / "users.xml", data_dir / "config.xml"
     users.write_text(users_xml())

@@ -54,9 +54,9 @@ class Execution:
         sql = self.statement.sql
         classification = connection.classify(sql)
         refuse_multiple(sql, classification)
+        canonical = connection.canonical(sql) if self.account.read_only else ""  # says what is wrong with bad syntax
         refuse_change(self.account, self.method, classification)
-        if self.account.read_only:
-            refuse_outside(self.account, connection.canonical(sql), outside)
+        refuse_outside(self.account, canonical, outside)
         return classification.name == READ_ONLY
 
     def _run(self, connection: Connection, *, stream: bool) -> Answer:

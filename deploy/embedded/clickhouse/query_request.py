@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import uuid
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -47,7 +46,6 @@ class QueryRequest:
     """A request without its credentials and body; `parameters` are the values of `{name:Type}` placeholders."""
 
     query: str
-    query_id: str
     database: str | None
     default_format: str
     session_id: str | None
@@ -65,7 +63,6 @@ def query_request(pairs: Iterable[tuple[str, str]], headers: Mapping[str, str]) 
         raise failure("NOT_IMPLEMENTED", "the native block compression (compress=1, decompress=1) is not supported")
     return QueryRequest(
         query=given.get("query", ""),
-        query_id=given.get("query_id") or str(uuid.uuid4()),
         database=given.get("database") or headers.get("x-clickhouse-database"),
         default_format=headers.get("x-clickhouse-format") or given.get("default_format") or DEFAULT_FORMAT,
         session_id=given.get("session_id") or None,

@@ -38,7 +38,7 @@ def format_once(data_dir: Path, java: str, classpath: str, properties: Path) -> 
     if (_log_dir(data_dir) / "meta.properties").exists():
         return
     tool = [java, "-cp", classpath, "-XX:TieredStopAtLevel=1", "kafka.tools.StorageTool", "format"]
-    # joined by `=`: an id may start with a dash
+    # Joined by `=`, because one id in 64 begins with a dash and would be taken for an option.
     command = [*tool, "--ignore-formatted", f"--cluster-id={_cluster_id(data_dir)}", "-c", str(properties)]
     done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=_FORMAT_DEADLINE_S)
     if done.returncode != 0:
