@@ -56,7 +56,7 @@ class Partition:
         self.rows = sum(entry.count for entry in self._entries)
         self.size = sum(entry.size for entry in self._entries)
         self._planned = None
-        self._due, self._quiet_until = now, now + INTERVAL_S
+        self._due = now
         if not block.rows:
             return block.last + 1, ""
         self.block = block

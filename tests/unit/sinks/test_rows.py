@@ -1,0 +1,118 @@
+"""Records become rows: each example, whole; what must not be seen is not there."""
+
+from dataclasses import fields
+from typing import Any
+
+import pytest
+
+from pipeline.canonical import loads
+from pipeline.errors import Invalid
+from pipeline.ids import minted_at_us
+from schemas.records import (
+    AuditEntry,
+    EventsAppended,
+    Finding,
+    TraceAssembled,
+    TraceCompleted,
+    TraceCreated,
+    TraceErased,
+    TraceExpired,
+    TraceJudged,
+    TraceValidated,
+)
+from schemas.topics import RESCORES, TRACE_ASSEMBLED, TRACE_JUDGED, TRACE_LOG, TRACE_VALIDATED
+from sinks.rows import ROWS, Position, rows_of
+from tests.support.finished import EXAMPLES, example, example_document, fresh_id
+
+AT = Position("topic", 3, 17)
+SUNK = (TRACE_LOG, TRACE_ASSEMBLED, TRACE_VALIDATED, TRACE_JUDGED, RESCORES)
+
+
+def test_every_record_of_a_topic_that_is_read_has_a_mapping() -> None:
+    assert {kind.__name__ for kind in ROWS} == {name for topic in SUNK for name in topic.records}
+
+
+@pytest.mark.parametrize("name", [kind.__name__ for kind in ROWS])
+def test_an_example_gives_the_same_rows_twice_and_each_says_where_it_came_from(name: str) -> None:
+    record: Any = EXAMPLES[name]
+    rows = rows_of(record, AT, example_document())
+    assert rows == rows_of(record, AT, example_document())
+    for row in (row for table in rows.values() for row in table):
+        assert row["trace_id"] == record.trace_id
+        assert row["project"] == record.project
+        assert row["minted_at"] == minted_at_us(record.trace_id) // 1000
+        assert (row["source_topic"], row["source_partition"], row["source_offset"]) == ("topic", 3, 17)
+
+
+@pytest.mark.parametrize("kind", [TraceAssembled, TraceValidated, TraceJudged])
+def test_every_scalar_field_of_a_result_reaches_its_row(kind: type[Any]) -> None:
+    record = EXAMPLES[kind.__name__]
+    row = list(rows_of(record, AT, example_document()).values())[-1][0]
+    values = {field.name.replace("_at_us", "_at"): getattr(record, field.name) for field in fields(kind)}
+    scalars = {name: value for name, value in values.items() if isinstance(value, (str, int))}
+    assert scalars == {name: row[name] for name in scalars}
+
+
+@pytest.mark.parametrize(
+    ("kind", "stage", "field"),
+    [
+        (TraceCreated, "received", "created_at_us"),
+        (TraceCompleted, "completed", "completed_at_us"),
+        (TraceExpired, "expired", "expired_at_us"),
+    ],
+)
+def test_a_lifecycle_record_is_one_fact(kind: type[Any], stage: str, field: str) -> None:
+    record: Any = EXAMPLES[kind.__name__]
+    (row,) = rows_of(record, AT)["trace_progress"]
+    assert (row["stage"], row["at"]) == (stage, getattr(record, field))
+
+
+@pytest.mark.parametrize("kind", [EventsAppended, TraceErased])
+def test_a_record_without_rows_is_no_error(kind: type[Any]) -> None:
+    assert rows_of(EXAMPLES[kind.__name__], AT) == {}
+
+
+def test_what_a_view_looks_through_is_inserted_last() -> None:
+    assert list(rows_of(EXAMPLES["TraceAssembled"], AT, example_document())) == ["events", "traces"]
+    assert list(rows_of(EXAMPLES["TraceValidated"], AT)) == ["test_results", "validations"]
+
+
+def test_private_artifacts_are_left_out() -> None:
+    document = example_document()
+    stored = next(iter(document["artifacts"].values()))
+    document["artifacts"] = {"pytest.log": stored, "workspace.bundle": stored | {"private": True}}
+    (row,) = rows_of(EXAMPLES["TraceAssembled"], AT, document)["traces"]
+    assert list(loads(row["artifacts"])) == ["pytest.log"]
+
+
+def test_findings_keep_their_kinds_and_offsets() -> None:
+    findings = (Finding(kind="gap", detail="chunk 1 is missing", offsets=(4, 5)),)
+    record = example(TraceAssembled, fresh_id(), findings=findings)
+    (row,) = rows_of(record, AT, example_document())["traces"]
+    assert row["finding_kinds"] == ["gap"]
+    assert loads(row["findings"]) == [{"kind": "gap", "detail": "chunk 1 is missing", "offsets": [4, 5]}]
+
+
+def test_grades_and_runs_stay_in_order_and_a_missing_grade_is_none() -> None:
+    (judgement,) = rows_of(EXAMPLES["TraceJudged"], AT)["judgements"]
+    assert judgement["grades.criterion"] == ["causal_linking", "efficiency"]
+    assert judgement["grades.grade"] == [4, None]
+    assert judgement["grades.cited_seqs"] == [[0, 1, 2], []]
+    (validation,) = rows_of(EXAMPLES["TraceValidated"], AT)["validations"]
+    assert validation["runs.name"] == ["original_before", "original_after"]
+    assert validation["runs.exit_code"] == [1, 0]
+
+
+def test_what_cannot_become_rows_is_invalid() -> None:
+    with pytest.raises(Invalid, match="no table holds a AuditEntry"):
+        rows_of(example_audit(), AT)
+    with pytest.raises(Invalid, match="not a trace id"):
+        rows_of(example(TraceCompleted, "trace-7"), AT)
+    with pytest.raises(Invalid, match="TraceAssembled cannot become rows"):
+        rows_of(EXAMPLES["TraceAssembled"], AT, {"events": []})
+
+
+def example_audit() -> AuditEntry:
+    record = EXAMPLES["AuditEntry"]
+    assert isinstance(record, AuditEntry)
+    return record
