@@ -1,0 +1,1 @@
+"""The HTTP front door: checks, redacts and appends what clients send; serves what became of it."""

@@ -89,6 +89,7 @@ class GatewaySettings(Group):
     max_chunk_bytes: Positive = Field(262_144, description="largest chunk after redaction, bytes")
     max_body_bytes: Positive = Field(1_048_576, description="largest request body of JSON, bytes")
     max_artifact_bytes: Positive = Field(33_554_432, description="largest artifact, bytes")
+    max_in_flight_bytes: Positive = Field(134_217_728, description="request bodies held at once, bytes")
 
 
 class ClientSettings(Group):

@@ -29,6 +29,7 @@ BAD = {
     "MAX_CHUNK_BYTES": "1.5",
     "MAX_BODY_BYTES": "",
     "MAX_ARTIFACT_BYTES": "many",
+    "MAX_IN_FLIGHT_BYTES": "-1",
     "TRACE_IDLE_S": "0",
     "INLINE_DOCUMENT_BYTES": "0",
     "SANDBOX_PARALLEL": "0",

@@ -1,0 +1,114 @@
+"""The ASGI application: routes from the table, every error as problem+json, background work for as long as it lives."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from importlib.metadata import version
+
+import orjson
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from ingest_gateway.docs_page import docs_page
+from ingest_gateway.gateway import Gateway
+from ingest_gateway.metrics import Metrics
+from ingest_gateway.openapi import openapi_document
+from ingest_gateway.problems import BAD_PARAMETER, INTERNAL, METHOD_NOT_ALLOWED, NOT_FOUND, Problem
+from ingest_gateway.routes import CALLS
+from pipeline.telemetry import logger
+
+KINDS = {404: NOT_FOUND, 405: METHOD_NOT_ALLOWED}
+log = logger(__name__)
+
+
+@asynccontextmanager
+async def background(gateway: Gateway, failed: Callable[[BaseException], None]) -> AsyncIterator[None]:
+    """The gateway's connections are kept while this is open; `failed` hears of an error that ended one."""
+
+    def ended(task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and (error := task.exception()):
+            log.error("background work failed", exc_info=error)
+            failed(error)
+
+    tasks = [asyncio.create_task(gateway.log.run()), asyncio.create_task(gateway.policies.run())]
+    for task in tasks:
+        task.add_done_callback(ended)
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        gateway.reads.close()
+
+
+async def _refused(_request: Request, problem: Exception) -> Response:
+    assert isinstance(problem, Problem)
+    return problem.response()
+
+
+async def _http_error(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    kind = KINDS.get(error.status_code, BAD_PARAMETER)
+    return Problem(kind, error.detail).response(dict(error.headers or {}))
+
+
+class Observed:
+    """Counts every answer, and turns an unforeseen exception into a problem instead of a broken connection."""
+
+    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+        self._app, self._metrics = app, metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        began, status = time.perf_counter(), 0
+
+        async def watched(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        try:
+            await self._app(scope, receive, watched)
+        except Exception:
+            log.exception("request failed", path=scope["path"])
+            if not status:
+                await Problem(INTERNAL, "this is our fault; it has been logged").response()(scope, receive, watched)
+        finally:
+            self._observe(scope, status, time.perf_counter() - began)
+
+    def _observe(self, scope: Scope, status: int, seconds: float) -> None:
+        route = getattr(scope.get("endpoint"), "__name__", "none")
+        method = scope["method"] if route != "none" else "other"
+        self._metrics.requests.labels(method, route, str(status)).inc()
+        self._metrics.seconds.labels(method, route).observe(seconds)
+
+
+def create_app(gateway: Gateway, failed: Callable[[BaseException], None]) -> Starlette:
+    """The application around a gateway; its lifespan runs the background work, whose failure `failed` hears of."""
+
+    @asynccontextmanager
+    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        async with background(gateway, failed):
+            yield
+
+    app = Starlette(
+        routes=[Route(call.path, call.handler, methods=[call.method]) for call in CALLS],
+        exception_handlers={Problem: _refused, HTTPException: _http_error},
+        lifespan=lifespan,
+    )
+    app.router.redirect_slashes = False
+    app.add_middleware(Observed, metrics=gateway.metrics)
+    document = openapi_document(CALLS, version("pr-telemetry"))
+    app.state.gateway = gateway
+    app.state.openapi = orjson.dumps(document)
+    app.state.docs = docs_page(document)
+    return app

@@ -1,0 +1,118 @@
+"""Who may do what: callers' bearer tokens, and upload tokens bound to one trace. Pure: time is an argument.
+
+An upload token is an HS256 JWT that carries everything a chunk must repeat, so that any replica can take any chunk.
+"""
+
+import hashlib
+import hmac
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import jwt
+
+from ingest_gateway.problems import FOREIGN_PROJECT, FOREIGN_TRACE, TOKEN_EXPIRED, UNAUTHORIZED, Problem
+from pipeline.errors import BadSetting
+from pipeline.settings import GatewaySettings
+
+DEVELOPMENT_TOKEN = "dev_token_12345"
+DEFAULT_PROJECT = "default"
+AUDIENCE = "pr-telemetry:upload"
+ALGORITHM = "HS256"
+CLAIMS = ["aud", "exp", "trace", "project", "consent", "offset"]
+PROJECT = re.compile(r"[A-Za-z0-9_.-]{1,64}")
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who presented a token; `project` None: every project (development)."""
+
+    project: str | None
+
+    def may_use(self, project: str) -> bool:
+        """Whether traces of the project are this caller's."""
+        return self.project in (None, project)
+
+    def project_for(self, wanted: str | None) -> str:
+        """The project of a new trace. Raises Problem where it is not the caller's."""
+        chosen = wanted or self.project or DEFAULT_PROJECT
+        if not self.may_use(chosen):
+            raise Problem(FOREIGN_PROJECT, "this token may only create traces in its own project")
+        return chosen
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """What an upload token says. `created_offset`: position of the trace's TraceCreated in its partition."""
+
+    trace_id: str
+    project: str
+    consent: str
+    created_offset: int
+
+
+def _fingerprint(token: str) -> bytes:
+    return hashlib.sha256(token.encode("utf-8", "surrogateescape")).digest()
+
+
+def known_callers(settings: GatewaySettings) -> dict[bytes, Caller]:
+    """Token fingerprint -> caller. Raises BadSetting for an entry that is not `project:token`."""
+    callers = {}
+    for entry in filter(None, map(str.strip, settings.gateway_tokens.split(","))):
+        project, _, token = entry.partition(":")
+        if not token or not PROJECT.fullmatch(project):
+            raise BadSetting("GATEWAY_TOKENS: expected `project:token`, comma-separated")
+        if token == DEVELOPMENT_TOKEN:
+            raise BadSetting("GATEWAY_TOKENS: the development token is public; choose another")
+        callers[_fingerprint(token)] = Caller(project)
+    if settings.mode == "development":
+        callers[_fingerprint(DEVELOPMENT_TOKEN)] = Caller(None)
+    return callers
+
+
+def bearer(authorization: str | None) -> str:
+    """The token of an Authorization header. Raises Problem."""
+    scheme, _, token = (authorization or "").partition(" ")
+    if scheme.lower() != "bearer" or not token.strip():
+        raise Problem(UNAUTHORIZED, "send `Authorization: Bearer <token>`")
+    return token.strip()
+
+
+def identify(token: str, callers: Mapping[bytes, Caller]) -> Caller:
+    """The caller with this token. Compares digests in constant time. Raises Problem."""
+    shown = _fingerprint(token)
+    found = [caller for known, caller in callers.items() if hmac.compare_digest(known, shown)]
+    if not found:
+        raise Problem(UNAUTHORIZED, "this token is not known here")
+    return found[0]
+
+
+def issue_upload_token(upload: Upload, key: bytes, expires_at_s: int) -> str:
+    """A token that uploads to one trace until `expires_at_s` (seconds since the epoch)."""
+    claims = {
+        "aud": AUDIENCE,
+        "exp": expires_at_s,
+        "trace": upload.trace_id,
+        "project": upload.project,
+        "consent": upload.consent,
+        "offset": upload.created_offset,
+    }
+    return jwt.encode(claims, key, ALGORITHM)
+
+
+def read_upload_token(token: str, key: bytes, now_s: float, trace_id: str, expired_too: bool = False) -> Upload:
+    """What a token for this trace says. Raises Problem where it is not ours, expired, or for another trace."""
+    try:
+        # The library would take its own clock for `exp`; the signature and the audience are what it checks here.
+        claims = jwt.decode(
+            token, key, [ALGORITHM], {"require": CLAIMS, "verify_exp": False, "verify_iat": False}, audience=AUDIENCE
+        )
+        upload = Upload(str(claims["trace"]), str(claims["project"]), str(claims["consent"]), int(claims["offset"]))
+        expires_at_s = int(claims["exp"])
+    except (jwt.InvalidTokenError, UnicodeEncodeError, ValueError, TypeError) as error:
+        raise Problem(UNAUTHORIZED, "this is no upload token of this server") from error
+    if upload.trace_id != trace_id:
+        raise Problem(FOREIGN_TRACE, "this upload token was issued for another trace")
+    if expires_at_s <= now_s and not expired_too:
+        raise Problem(TOKEN_EXPIRED, "ask for a fresh one at POST /v1/traces/{id}/upload-token")
+    return upload

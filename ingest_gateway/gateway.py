@@ -1,0 +1,94 @@
+"""Everything a request may need, in one value; handlers find it at `request.app.state.gateway`."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from starlette.requests import Request
+
+from ingest_gateway.auth import Caller, Upload, bearer, identify, issue_upload_token, known_callers, read_upload_token
+from ingest_gateway.bodies import InFlight
+from ingest_gateway.keyring import Keyring, open_keyring
+from ingest_gateway.metrics import Metrics
+from ingest_gateway.policies import Policies
+from ingest_gateway.problems import NOT_FOUND, Problem
+from ingest_gateway.reads import Reads
+from ingest_gateway.receipts import Signer
+from ingest_gateway.redaction import Redactor
+from ingest_gateway.replays import Recent, Replays
+from ingest_gateway.tracelog import TraceLog
+from pipeline.clock import Clock
+from pipeline.ids import minted_at_us
+from pipeline.objectstore import ObjectStore
+from pipeline.settings import GatewaySettings
+
+# About 1 KiB an entry: bounded at some 20 MiB.
+REMEMBERED_ANSWERS = 20_000
+REMEMBERED_COMPLETIONS = 50_000
+
+
+@dataclass(frozen=True)
+class Gateway:
+    """The dependencies of the handlers. Nothing here is shared between replicas."""
+
+    settings: GatewaySettings
+    log: TraceLog
+    policies: Policies
+    store: ObjectStore
+    reads: Reads
+    clock: Clock
+    keys: Keyring
+    callers: Mapping[bytes, Caller]
+    signer: Signer
+    in_flight: InFlight
+    metrics: Metrics = field(default_factory=Metrics)
+    replays: Replays = field(default_factory=lambda: Replays(REMEMBERED_ANSWERS))
+    completions: Recent[tuple[bytes, bytes]] = field(default_factory=lambda: Recent(REMEMBERED_COMPLETIONS))
+
+    def caller(self, request: Request) -> Caller:
+        """Who calls. Raises Problem."""
+        return identify(bearer(request.headers.get("authorization")), self.callers)
+
+    def upload(self, request: Request, trace_id: str) -> Upload:
+        """What the request's upload token allows for this trace. Raises Problem."""
+        token = bearer(request.headers.get("authorization"))
+        return read_upload_token(token, self.keys.upload_tokens, self.clock() / 1e6, trace_id)
+
+    def upload_token(self, upload: Upload) -> tuple[str, int]:
+        """A fresh token and when it expires, seconds since the epoch."""
+        expires_at_s = self.clock() // 1_000_000 + self.settings.upload_token_ttl_s
+        return issue_upload_token(upload, self.keys.upload_tokens, expires_at_s), expires_at_s
+
+    def redactor(self, project: str) -> Redactor:
+        """A redactor with the project's key and fresh counts."""
+        return Redactor(self.keys.redaction_of(project))
+
+    def count_redactions(self, counts: Mapping[str, int]) -> None:
+        """Add what was redacted to the metrics, once the log has it."""
+        for rule, count in counts.items():
+            self.metrics.redactions.labels(rule).inc(count)
+
+
+def assemble(
+    settings: GatewaySettings, log: TraceLog, policies: Policies, store: ObjectStore, reads: Reads, clock: Clock
+) -> Gateway:
+    """A gateway from its outside parts. Raises BadSetting for secrets that are missing or wrong."""
+    keys = open_keyring(settings)
+    callers = known_callers(settings)
+    signer, in_flight = Signer(keys.receipt_seed), InFlight(settings.max_in_flight_bytes)
+    return Gateway(settings, log, policies, store, reads, clock, keys, callers, signer, in_flight)
+
+
+def gateway_of(request: Request) -> Gateway:
+    """The gateway that serves a request."""
+    gateway: Gateway = request.app.state.gateway
+    return gateway
+
+
+def trace_id_of(request: Request) -> str:
+    """The trace id of the path. Raises Problem where it has not the shape of one."""
+    trace_id: str = request.path_params["trace_id"]
+    try:
+        minted_at_us(trace_id)
+    except ValueError:
+        raise Problem(NOT_FOUND, "this is no trace id") from None
+    return trace_id

@@ -1,0 +1,42 @@
+"""Handlers for operators and readers of the manual: health, readiness, metrics, OpenAPI, docs."""
+
+import orjson
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+
+from ingest_gateway.gateway import gateway_of
+from ingest_gateway.writes import json_answer
+
+
+async def healthz(_request: Request) -> Response:
+    """`GET /healthz`: the event loop turns."""
+    return json_answer(b'{"status":"ok"}')
+
+
+async def readyz(request: Request) -> Response:
+    """`GET /readyz`: 200 once writes can succeed; reads do not count, they fail on their own."""
+    gateway = gateway_of(request)
+    parts = {"log": gateway.log.available, "policies": gateway.policies.ready}
+    ready = all(parts.values())
+    return json_answer(orjson.dumps({"status": "ready" if ready else "waiting", **parts}), 200 if ready else 503)
+
+
+async def metrics(request: Request) -> Response:
+    """`GET /metrics`."""
+    gateway = gateway_of(request)
+    gateway.metrics.in_flight.set(gateway.in_flight.held)
+    gateway.metrics.log_up.set(gateway.log.available)
+    return Response(generate_latest(gateway.metrics.registry), media_type=CONTENT_TYPE_LATEST)
+
+
+async def openapi(request: Request) -> Response:
+    """`GET /openapi.json`."""
+    return json_answer(request.app.state.openapi)
+
+
+async def docs(request: Request) -> Response:
+    """`GET /docs`: one page without scripts, that loads nothing from anywhere."""
+    return HTMLResponse(
+        request.app.state.docs, headers={"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'"}
+    )

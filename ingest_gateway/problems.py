@@ -1,0 +1,112 @@
+"""Every way a request can be refused: one table of problem types, and the RFC 9457 answer made from each.
+
+The types are stable URNs, explained one by one in docs/api-errors.md (a test holds the two together). An answer never
+repeats a value of the request: it may be a secret.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+from starlette.responses import Response
+
+URN = "urn:pr-telemetry:problem:"
+MEDIA_TYPE = "application/problem+json"
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One problem type: its slug ends the URN; status and title are the same each time."""
+
+    slug: str
+    status: int
+    title: str
+
+    @property
+    def type(self) -> str:
+        """The stable type URI."""
+        return URN + self.slug
+
+
+MALFORMED_JSON = Kind("malformed-json", 400, "The body is not JSON")
+BAD_PARAMETER = Kind("bad-parameter", 400, "A parameter or header is wrong")
+INTERRUPTED = Kind("interrupted", 400, "The body ended early")
+UNAUTHORIZED = Kind("unauthorized", 401, "No valid token")
+TOKEN_EXPIRED = Kind("token-expired", 401, "The upload token has expired")
+FOREIGN_TRACE = Kind("foreign-trace", 403, "The token is for another trace")
+FOREIGN_PROJECT = Kind("foreign-project", 403, "The token is for another project")
+CONSENT_REFUSED = Kind("consent-refused", 403, "The participant declined")
+NOT_FOUND = Kind("not-found", 404, "Nothing is here")
+METHOD_NOT_ALLOWED = Kind("method-not-allowed", 405, "The method is not supported here")
+IN_FLIGHT = Kind("in-flight", 409, "The same request is still being worked on")
+TOO_LARGE = Kind("too-large", 413, "The content is too large")
+UNSUPPORTED_MEDIA_TYPE = Kind("unsupported-media-type", 415, "The content type is not supported")
+INVALID_BODY = Kind("invalid-body", 422, "The body does not follow the schema")
+CONSENT_REQUIRED = Kind("consent-required", 422, "Consent must be given")
+IDEMPOTENCY_CONFLICT = Kind("idempotency-conflict", 422, "The key was used for other content")
+INTERNAL = Kind("internal", 500, "The gateway failed")
+LOG_UNAVAILABLE = Kind("log-unavailable", 503, "The log cannot be written now")
+STORE_UNAVAILABLE = Kind("store-unavailable", 503, "The store cannot be reached now")
+OVERLOADED = Kind("overloaded", 503, "Too much is in flight")
+
+KINDS: tuple[Kind, ...] = (
+    MALFORMED_JSON,
+    BAD_PARAMETER,
+    INTERRUPTED,
+    UNAUTHORIZED,
+    TOKEN_EXPIRED,
+    FOREIGN_TRACE,
+    FOREIGN_PROJECT,
+    CONSENT_REFUSED,
+    NOT_FOUND,
+    METHOD_NOT_ALLOWED,
+    IN_FLIGHT,
+    TOO_LARGE,
+    UNSUPPORTED_MEDIA_TYPE,
+    INVALID_BODY,
+    CONSENT_REQUIRED,
+    IDEMPOTENCY_CONFLICT,
+    INTERNAL,
+    LOG_UNAVAILABLE,
+    STORE_UNAVAILABLE,
+    OVERLOADED,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What is wrong at one place of the body. `pointer` is an RFC 6901 JSON Pointer, "" is the whole body."""
+
+    pointer: str
+    reason: str
+    event_index: int | None = None
+
+    def plain(self) -> dict[str, Any]:
+        """The fault as a JSON object."""
+        index = {} if self.event_index is None else {"event_index": self.event_index}
+        return {"pointer": self.pointer, "reason": self.reason, **index}
+
+
+class Problem(Exception):
+    """The request is refused. `retry_after_s` seconds is when trying again makes sense."""
+
+    def __init__(
+        self, kind: Kind, detail: str, faults: tuple[Fault, ...] = (), retry_after_s: int | None = None
+    ) -> None:
+        super().__init__(f"{kind.slug}: {detail}")
+        self.kind, self.detail, self.faults, self.retry_after_s = kind, detail, faults, retry_after_s
+
+    def plain(self) -> dict[str, Any]:
+        """The problem as RFC 9457's JSON object."""
+        kind = self.kind
+        members = {"type": kind.type, "title": kind.title, "status": kind.status, "detail": self.detail}
+        return {**members, "errors": [fault.plain() for fault in self.faults]} if self.faults else members
+
+    def response(self, headers: dict[str, str] | None = None) -> Response:
+        """The answer, with Retry-After and WWW-Authenticate where they belong."""
+        added = dict(headers or {})
+        if self.retry_after_s is not None:
+            added["Retry-After"] = str(self.retry_after_s)
+        if self.kind.status == 401:
+            added["WWW-Authenticate"] = "Bearer"
+        return Response(orjson.dumps(self.plain()), self.kind.status, added, MEDIA_TYPE)

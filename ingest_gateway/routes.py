@@ -1,0 +1,167 @@
+"""The table of all calls: the router and the OpenAPI document are both made from it, so neither can lie."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Literal
+
+from pydantic import BaseModel
+from starlette.requests import Request
+from starlette.responses import Response
+
+from ingest_gateway import answers, artifacts, browse, operations, problems, writes
+from ingest_gateway.problems import Kind
+from schemas import api
+
+Handler = Callable[[Request], Awaitable[Response]]
+Token = Literal["caller", "upload", "none"]
+Media = str
+WRITE = (problems.LOG_UNAVAILABLE, problems.OVERLOADED, problems.TOO_LARGE, problems.INTERRUPTED)
+JSON_BODY = (problems.MALFORMED_JSON, problems.INVALID_BODY, problems.UNSUPPORTED_MEDIA_TYPE)
+UPLOAD = (problems.UNAUTHORIZED, problems.TOKEN_EXPIRED, problems.FOREIGN_TRACE, problems.NOT_FOUND)
+READ = (problems.UNAUTHORIZED, problems.NOT_FOUND, problems.STORE_UNAVAILABLE, problems.BAD_PARAMETER)
+CONSENT = (problems.CONSENT_REFUSED, problems.CONSENT_REQUIRED)
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """A parameter outside the path."""
+
+    name: str
+    place: Literal["query", "header"]
+    description: str
+
+
+@dataclass(frozen=True)
+class Call:
+    """One call. `takes` and `answers` name a model, or a media type where the content is no JSON of ours."""
+
+    method: str
+    path: str
+    handler: Handler
+    summary: str
+    token: Token
+    answers: dict[int, type[BaseModel] | Media]
+    takes: type[BaseModel] | Media | None = None
+    problems: tuple[Kind, ...] = ()
+    parameters: tuple[Parameter, ...] = field(default=())
+
+
+CALLS: tuple[Call, ...] = (
+    Call(
+        "POST",
+        "/v1/traces",
+        writes.create,
+        "Begin a trace",
+        "caller",
+        {201: answers.Created},
+        api.CreateTrace,
+        (problems.UNAUTHORIZED, problems.FOREIGN_PROJECT, *CONSENT, *JSON_BODY, *WRITE),
+    ),
+    Call(
+        "GET",
+        "/v1/traces",
+        browse.list_traces,
+        "List traces, newest first",
+        "caller",
+        {200: answers.TracePage},
+        problems=(problems.UNAUTHORIZED, problems.STORE_UNAVAILABLE, problems.BAD_PARAMETER),
+        parameters=(
+            Parameter("cursor", "query", "`cursor` of the page before"),
+            Parameter("limit", "query", "traces a page, 1 to 500"),
+        ),
+    ),
+    Call(
+        "GET",
+        "/v1/traces/{trace_id}",
+        browse.get_trace,
+        "Read a whole trace, as far as it has come",
+        "caller",
+        {200: answers.Trace, 202: answers.Pending},
+        problems=READ,
+    ),
+    Call(
+        "GET",
+        "/v1/traces/{trace_id}/events",
+        browse.get_events,
+        "Read the events of an assembled trace, page by page",
+        "caller",
+        {200: answers.EventPage},
+        problems=READ,
+        parameters=(
+            Parameter("first", "query", "place of the first event, from 0"),
+            Parameter("limit", "query", "events a page, 1 to 5000"),
+        ),
+    ),
+    Call(
+        "POST",
+        "/v1/traces/{trace_id}/events:ingest",
+        writes.ingest,
+        "Append one chunk of events; 201 with a receipt, 200 where the same chunk was taken before",
+        "upload",
+        {201: answers.Receipt, 200: answers.Receipt},
+        api.IngestChunk,
+        (*UPLOAD, problems.BAD_PARAMETER, problems.IN_FLIGHT, problems.IDEMPOTENCY_CONFLICT, *JSON_BODY, *WRITE),
+        (Parameter("Idempotency-Key", "header", "the same key with the same body gets the same receipt"),),
+    ),
+    Call(
+        "POST",
+        "/v1/traces/{trace_id}/complete",
+        writes.complete,
+        "Declare a trace finished",
+        "upload",
+        {202: answers.Completed},
+        api.CompleteTrace,
+        (*UPLOAD, *JSON_BODY, *WRITE),
+    ),
+    Call(
+        "POST",
+        "/v1/traces/{trace_id}/upload-token",
+        writes.upload_token,
+        "Get a fresh upload token for a long session",
+        "caller",
+        {200: answers.UploadToken},
+        answers.RefreshToken,
+        (
+            problems.UNAUTHORIZED,
+            problems.FOREIGN_TRACE,
+            problems.FOREIGN_PROJECT,
+            problems.NOT_FOUND,
+            *JSON_BODY,
+            *WRITE[1:],
+        ),
+    ),
+    Call(
+        "PUT",
+        "/v1/traces/{trace_id}/artifacts/{name:path}",
+        artifacts.put_artifact,
+        "Store a file of the session",
+        "upload",
+        {201: answers.StoredArtifact},
+        "application/octet-stream",
+        (*UPLOAD, problems.BAD_PARAMETER, problems.STORE_UNAVAILABLE, *WRITE),
+        (Parameter("kind", "query", "workspace (private), log, report or other"),),
+    ),
+    Call(
+        "GET",
+        "/v1/traces/{trace_id}/artifacts/{sha256}",
+        artifacts.get_artifact,
+        "Read a stored file by its digest",
+        "caller",
+        {200: "application/octet-stream"},
+        problems=READ[:3],
+    ),
+    Call("GET", "/healthz", operations.healthz, "The process answers", "none", {200: "application/json"}),
+    Call(
+        "GET",
+        "/readyz",
+        operations.readyz,
+        "The log takes records and policies are known",
+        "none",
+        {200: "application/json", 503: "application/json"},
+    ),
+    Call("GET", "/metrics", operations.metrics, "Prometheus metrics", "none", {200: "text/plain"}),
+    Call(
+        "GET", "/openapi.json", operations.openapi, "This interface as OpenAPI 3.1", "none", {200: "application/json"}
+    ),
+    Call("GET", "/docs", operations.docs, "This interface for people", "none", {200: "text/html"}),
+)

@@ -1,0 +1,83 @@
+"""From a request body to a checked model, or to a Problem that points at each fault. Pure.
+
+Pydantic's own JSON parser reads the body, so depth, numbers, encoding and shape are all judged in one pass.
+"""
+
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, TypeAdapter, ValidationError
+
+from ingest_gateway.problems import BAD_PARAMETER, INVALID_BODY, MALFORMED_JSON, Fault, Problem
+from schemas.api import ArtifactKind, IngestChunk
+from schemas.events import EVENT_TYPES
+
+MOST_FAULTS = 50
+POINTER_LIMIT = 300
+Model = TypeVar("Model", bound=BaseModel)
+ARTIFACT_KIND: TypeAdapter[ArtifactKind] = TypeAdapter(ArtifactKind)
+# Pydantic's own texts for these would repeat a value of the request.
+REASONS = {"union_tag_invalid": f"type should be one of {', '.join(EVENT_TYPES)}"}
+
+
+def _steps(location: tuple[int | str, ...]) -> list[str]:
+    """The path without what pydantic adds to it: the chosen event type, and the mark of a faulty key."""
+    steps = [str(step) for step in location if step != "[key]"]
+    if len(steps) > 2 and steps[0] == "events" and steps[2] in EVENT_TYPES:
+        del steps[2]
+    return steps
+
+
+def pointer(steps: list[str]) -> str:
+    """RFC 6901 JSON Pointer, cut where a hostile key would make it endless."""
+    return "".join("/" + step.replace("~", "~0").replace("/", "~1") for step in steps)[:POINTER_LIMIT]
+
+
+def _fault(error: Any) -> Fault:
+    steps = _steps(error["loc"])
+    reason = REASONS.get(error["type"]) or error["msg"].removeprefix("Value error, ")
+    in_event = len(steps) > 1 and steps[0] == "events" and steps[1].isdigit()
+    return Fault(pointer(steps), reason, int(steps[1]) if in_event else None)
+
+
+def _refusal(error: ValidationError) -> Problem:
+    details = error.errors(include_url=False, include_context=False, include_input=False)
+    if details[0]["type"] == "json_invalid":
+        return Problem(MALFORMED_JSON, details[0]["msg"], (Fault("", details[0]["msg"]),))
+    faults = tuple(map(_fault, details[:MOST_FAULTS]))
+    return Problem(INVALID_BODY, f"faults: {len(details)}, listed: {len(faults)}", faults)
+
+
+def parse(model: type[Model], body: bytes) -> Model:
+    """The body as the model. Raises Problem with a pointer to each fault."""
+    try:
+        return model.model_validate_json(body)
+    except ValidationError as error:
+        raise _refusal(error) from None
+
+
+def parse_chunk(body: bytes) -> IngestChunk:
+    """A chunk whose events are in order: each `seq` greater than the one before."""
+    chunk = parse(IngestChunk, body)
+    previous = -1
+    for index, event in enumerate(chunk.events):
+        if event.seq <= previous:
+            fault = Fault(f"/events/{index}/seq", f"should be greater than {previous}, the seq before it", index)
+            raise Problem(INVALID_BODY, "events of a chunk are strictly in order of seq", (fault,))
+        previous = event.seq
+    return chunk
+
+
+def artifact_kind(text: str) -> ArtifactKind:
+    """The `kind` parameter of an artifact. Raises Problem."""
+    try:
+        return ARTIFACT_KIND.validate_python(text)
+    except ValidationError:
+        raise Problem(BAD_PARAMETER, "kind should be workspace, log, report or other") from None
+
+
+def artifact_name(text: str) -> str:
+    """A relative name of at most 256 characters, safe to become a file name in an export. Raises Problem."""
+    parts = text.split("/")
+    if not 1 <= len(text) <= 256 or not text.isprintable() or not {"", ".", ".."}.isdisjoint(parts) or "\\" in text:
+        raise Problem(BAD_PARAMETER, "an artifact's name is relative, printable, without . and .., 1 to 256 characters")
+    return text

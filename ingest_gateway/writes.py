@@ -1,0 +1,184 @@
+"""Handlers that write: create, ingest, complete, a fresh upload token.
+
+Each answers only after the log has the record.
+"""
+
+from typing import Any
+
+import orjson
+from pydantic import BaseModel
+from starlette.requests import Request
+from starlette.responses import Response
+
+from ingest_gateway.answers import Completed, Created, RefreshToken, UploadToken
+from ingest_gateway.auth import Upload, read_upload_token
+from ingest_gateway.bodies import body, require_json
+from ingest_gateway.chunks import Arrival, stored_chunk
+from ingest_gateway.gateway import Gateway, gateway_of, trace_id_of
+from ingest_gateway.keyring import body_mac
+from ingest_gateway.problems import BAD_PARAMETER, FOREIGN_PROJECT, Problem
+from ingest_gateway.redaction import Redactor
+from ingest_gateway.validation import parse, parse_chunk
+from pipeline.ids import new_trace_id
+from schemas.api import CompleteTrace, CreateTrace, IngestChunk
+from schemas.records import EventsAppended, TraceCompleted, TraceCreated
+
+LONGEST_KEY = 255
+REPLAYED = {"Idempotency-Replayed": "true"}
+
+
+def json_answer(content: bytes, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+    """JSON bytes as an answer."""
+    return Response(content, status, headers, "application/json")
+
+
+def model_answer(answer: BaseModel, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+    """A model as an answer, absent instead of null."""
+    return json_answer(answer.model_dump_json(exclude_none=True).encode(), status, headers)
+
+
+async def create(request: Request) -> Response:
+    """`POST /v1/traces`."""
+    gateway = gateway_of(request)
+    caller = gateway.caller(request)
+    require_json(request)
+    async with body(request, gateway.settings.max_body_bytes, gateway.in_flight) as content:
+        wanted = parse(CreateTrace, content)
+        project = caller.project_for(wanted.project if "project" in wanted.model_fields_set else None)
+        consent, source = gateway.policies.consent(wanted.consent, project)
+        redactor = gateway.redactor(project)
+        created = _created(wanted, project, (consent, source), gateway.clock(), redactor)
+        _, offset = await gateway.log.append(created.trace_id, created)
+    gateway.count_redactions(redactor.counts)
+    token, expires_at_s = gateway.upload_token(Upload(created.trace_id, project, consent, offset))
+    answer = Created.model_validate(
+        {
+            "trace_id": created.trace_id,
+            "upload_token": token,
+            "upload_token_expires_at_s": expires_at_s,
+            "project": project,
+            "consent": consent,
+            "consent_source": source,
+        }
+    )
+    return model_answer(answer, 201, {"Location": f"/v1/traces/{created.trace_id}"})
+
+
+def _created(
+    wanted: CreateTrace, project: str, consent: tuple[str, str], at_us: int, redactor: Redactor
+) -> TraceCreated:
+    clean = redactor.text
+    texts: dict[str, Any] = {
+        "task_title": clean(wanted.task_title),
+        "task_description": None if wanted.task_description is None else clean(wanted.task_description),
+        "repo_origin": clean(wanted.repo_origin),
+        "environment": {name: _clean_variable(name, value, redactor) for name, value in wanted.environment.items()},
+    }
+    return TraceCreated(
+        trace_id=new_trace_id(at_us),
+        project=project,
+        participant_id=wanted.participant_id,
+        consent=consent[0],
+        consent_source=consent[1],
+        task_id=wanted.task_id,
+        start_commit=wanted.start_commit,
+        created_at_us=at_us,
+        redactions=dict(redactor.counts),
+        **texts,
+    )
+
+
+def _clean_variable(name: str, value: str, redactor: Redactor) -> str:
+    """Name and value are read together, because `API_KEY` tells what the value is."""
+    together = redactor.text(f"{name}={value}")
+    return together.removeprefix(f"{name}=") if together.startswith(f"{name}=") else redactor.text(value)
+
+
+async def ingest(request: Request) -> Response:
+    """`POST /v1/traces/{id}/events:ingest`."""
+    gateway = gateway_of(request)
+    upload = gateway.upload(request, trace_id_of(request))
+    require_json(request)
+    key = _idempotency_key(request)
+    async with body(request, gateway.settings.max_body_bytes, gateway.in_flight) as content:
+        chunk = parse_chunk(content)
+        mac = body_mac(gateway.keys.request_macs, content)
+        keys = [(upload.trace_id, chunk.chunk_seq), *([(upload.trace_id, key)] if key else [])]
+        known = gateway.replays.begin(keys, mac)
+        if known is not None:
+            gateway.metrics.replays.inc()
+            return json_answer(known, 200, REPLAYED)
+        try:
+            answer = await _append(gateway, chunk, Arrival(upload, mac, gateway.clock()))
+        except BaseException:
+            gateway.replays.drop(keys)
+            raise
+        gateway.replays.finish(keys, mac, answer)
+        return json_answer(answer, 201)
+
+
+def _idempotency_key(request: Request) -> str | None:
+    key = request.headers.get("idempotency-key")
+    if key is not None and not 1 <= len(key) <= LONGEST_KEY:
+        raise Problem(BAD_PARAMETER, f"Idempotency-Key has 1 to {LONGEST_KEY} characters")
+    return key
+
+
+async def _append(gateway: Gateway, chunk: IngestChunk, arrival: Arrival) -> bytes:
+    upload = arrival.upload
+    redactor = gateway.redactor(upload.project)
+    record = stored_chunk(chunk, arrival, redactor, gateway.settings.max_chunk_bytes)
+    partition, offset = await gateway.log.append(upload.trace_id, record)
+    _count(gateway, record)
+    late = gateway.completions.get(upload.trace_id) is not None
+    receipt = gateway.signer.receipt(record, partition, offset)
+    added = {"events": len(record.events), "redactions": record.redactions, "late": late}
+    return orjson.dumps({**receipt, **added})
+
+
+def _count(gateway: Gateway, record: EventsAppended) -> None:
+    gateway.metrics.events.inc(len(record.events))
+    gateway.metrics.chunk_bytes.inc(sum(map(len, record.events)))
+    gateway.count_redactions(record.redactions)
+
+
+async def complete(request: Request) -> Response:
+    """`POST /v1/traces/{id}/complete`. The same body again is answered from memory; an empty body claims nothing."""
+    gateway = gateway_of(request)
+    upload = gateway.upload(request, trace_id_of(request))
+    async with body(request, gateway.settings.max_body_bytes, gateway.in_flight) as content:
+        if content:
+            require_json(request)
+        claim = parse(CompleteTrace, content or b"{}")
+        mac = body_mac(gateway.keys.request_macs, content)
+        known = gateway.completions.get(upload.trace_id)
+        if known is not None and known[0] == mac:
+            return json_answer(known[1], 202, REPLAYED)
+        record = TraceCompleted(
+            trace_id=upload.trace_id,
+            project=upload.project,
+            created_offset=upload.created_offset,
+            completed_at_us=gateway.clock(),
+            event_count=claim.event_count,
+            last_digest=claim.last_digest,
+        )
+        await gateway.log.append(upload.trace_id, record)
+    answer = Completed(trace_id=upload.trace_id, completed_at_us=record.completed_at_us).model_dump_json().encode()
+    gateway.completions.put(upload.trace_id, (mac, answer))
+    return json_answer(answer, 202)
+
+
+async def upload_token(request: Request) -> Response:
+    """`POST /v1/traces/{id}/upload-token`: the earlier token names the trace, the caller's own token asks."""
+    gateway = gateway_of(request)
+    trace_id = trace_id_of(request)
+    caller = gateway.caller(request)
+    require_json(request)
+    async with body(request, gateway.settings.max_body_bytes, gateway.in_flight) as content:
+        earlier = parse(RefreshToken, content).upload_token
+    key, now_s = gateway.keys.upload_tokens, gateway.clock() / 1e6
+    upload = read_upload_token(earlier, key, now_s, trace_id, expired_too=True)
+    if not caller.may_use(upload.project):
+        raise Problem(FOREIGN_PROJECT, "this trace belongs to another project")
+    token, expires_at_s = gateway.upload_token(upload)
+    return model_answer(UploadToken(upload_token=token, upload_token_expires_at_s=expires_at_s))
