@@ -113,14 +113,20 @@ def test_an_answer_has_the_headers_clients_read(http: httpx2.Client) -> None:
 
 
 @pytest.mark.parametrize(
-    "output", ["CSVWithNames", "TSVWithNamesAndTypes", "JSON", "RowBinaryWithNames", "Pretty", "XML"]
+    ("output", "once"),
+    [
+        ("CSVWithNames", b'"header_name"'),
+        ("TSVWithNamesAndTypes", b"header_name"),
+        ("RowBinaryWithNames", b"header_name"),
+        ("JSON", b'"meta"'),
+        ("XML", b"<meta>"),
+        ("Markdown", b"header_name"),
+    ],
 )
-def test_a_format_with_header_or_footer_has_each_once(http: httpx2.Client, output: str) -> None:
-    rows = 200_000  # several blocks, each of which the engine would give a header of its own when streamed
-    answer = http.post("/", content=f"SELECT number AS header_name FROM numbers({rows}) FORMAT {output}")
-    assert answer.content.count(b"header_name") == (
-        2 if output == "Pretty" else rows + 1 if output == "JSON" else 1
-    ) or (output == "XML" and answer.content.count(b"</result>") == 1)
+def test_a_format_with_a_header_has_it_once(http: httpx2.Client, output: str, once: bytes) -> None:
+    # Several blocks, each of which the engine would give a header of its own if they were streamed.
+    answer = http.post("/", content=f"SELECT number AS header_name FROM numbers(200000) FORMAT {output}")
+    assert answer.content.count(once) == 1
 
 
 @pytest.mark.parametrize(
