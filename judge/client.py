@@ -21,6 +21,8 @@ MOST_TOKENS = 4_000
 LONGEST_RETRY_AFTER_S = 300.0
 NO_KEY = "not-needed"
 """Local servers want none, but the client insists on something."""
+PROVIDER = "https://api.openai.com/v1"
+"""Said explicitly: the client would take an empty OPENAI_BASE_URL of the environment for an address."""
 
 
 class JudgeModel:
@@ -30,7 +32,9 @@ class JudgeModel:
         self.model = model
         self._timeout_s = timeout_s
         # Trying again is the consumer loop's business, in one place for all services.
-        self._client = AsyncOpenAI(api_key=api_key or NO_KEY, base_url=base_url, timeout=timeout_s, max_retries=0)
+        self._client = AsyncOpenAI(
+            api_key=api_key or NO_KEY, base_url=base_url or PROVIDER, timeout=timeout_s, max_retries=0
+        )
 
     async def ask(self, question: Question) -> Reply:
         """The model's reply. Raises Retryable, Unscored(provider_refused) or Refused."""

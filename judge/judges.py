@@ -89,14 +89,13 @@ class ModelJudge:
             reply = await self._model.ask(question)
         except Unscored as refused:
             return Judgement(reason=refused.reason, detail=str(refused))
-        seqs = frozenset(event["seq"] for event in document["events"])
         spent = Judgement(
             prompt_tokens=reply.prompt_tokens,
             completion_tokens=reply.completion_tokens,
             evidence_ref=await self._keep(question, reply),
         )
         try:
-            return replace(spent, grades=grades_of(reply, self.rubric, seqs))
+            return replace(spent, grades=grades_of(reply, self.rubric, question.seqs))
         except Unscored as useless:
             return replace(spent, reason=useless.reason, detail=str(useless))
 

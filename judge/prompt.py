@@ -35,10 +35,11 @@ Answer only with the JSON object that the response format describes."""
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A request to a judge model, and what the condensation left out of it."""
+    """A request to a judge model, the seqs of the events it shows, and what the condensation left out."""
 
     messages: tuple[dict[str, str], ...]
     schema: dict[str, Any]
+    seqs: frozenset[int]
     characters_left_out: int
     events_left_out: int
 
@@ -57,7 +58,8 @@ def question(rubric: Rubric, document: Mapping[str, Any], budget: int) -> Questi
     }
     content = dumps({"rubric": _asked(rubric), "trace": trace}).decode()
     messages = ({"role": "system", "content": SYSTEM}, {"role": "user", "content": content})
-    return Question(messages, answer_schema(rubric), condensed.characters, condensed.dropped)
+    seqs = frozenset(event["seq"] for event in condensed.events)
+    return Question(messages, answer_schema(rubric), seqs, condensed.characters, condensed.dropped)
 
 
 def answer_schema(rubric: Rubric) -> dict[str, Any]:

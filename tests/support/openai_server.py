@@ -1,0 +1,86 @@
+"""An OpenAI-compatible endpoint on a free port that answers as a test tells it to, and remembers what it was asked."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from tests.support.ports import free_port
+
+
+@dataclass(frozen=True)
+class Scripted:
+    """One answer. With `status` 200 a chat completion, otherwise an error; sent after `delay_s`."""
+
+    content: str | None = None
+    refusal: str | None = None
+    finish_reason: str = "stop"
+    status: int = 200
+    headers: dict[str, str] = field(default_factory=dict)
+    delay_s: float = 0.0
+
+    def response(self, model: str) -> Response:
+        if self.status != 200:
+            error = {"message": f"scripted {self.status}", "type": "scripted", "code": None, "param": None}
+            return JSONResponse({"error": error}, self.status, self.headers)
+        message = {"role": "assistant", "content": self.content, "refusal": self.refusal}
+        body = {
+            "id": "chatcmpl-1",
+            "object": "chat.completion",
+            "created": 1_700_000_000,
+            "model": model,
+            "choices": [{"index": 0, "message": message, "finish_reason": self.finish_reason, "logprobs": None}],
+            "usage": {"prompt_tokens": 1200, "completion_tokens": 340, "total_tokens": 1540},
+        }
+        return JSONResponse(body, headers=self.headers)
+
+
+@dataclass
+class OpenAIServer:
+    """`script` is answered in order, then its last entry for ever; `asked` holds (time, headers, body) of each call."""
+
+    base_url: str
+    script: list[Scripted] = field(default_factory=list)
+    asked: list[tuple[float, dict[str, str], dict[str, Any]]] = field(default_factory=list)
+
+    async def complete(self, request: Request) -> Response:
+        body = await request.json()
+        self.asked.append((time.monotonic(), dict(request.headers), body))
+        scripted = self.script.pop(0) if len(self.script) > 1 else self.script[0]
+        await asyncio.sleep(scripted.delay_s)
+        return scripted.response(body["model"])
+
+
+def answer(ids: list[str], grade: int = 4, seqs: tuple[int, ...] = (0,)) -> str:
+    """A reply that keeps to the protocol."""
+    return json.dumps({name: {"rationale": "As shown.", "cited_seqs": list(seqs), "grade": grade} for name in ids})
+
+
+@contextmanager
+def openai_server() -> Iterator[OpenAIServer]:
+    """A running endpoint; stopped at the end."""
+    port = free_port()
+    endpoint = OpenAIServer(f"http://127.0.0.1:{port}/v1")
+    app = Starlette(routes=[Route("/v1/chat/completions", endpoint.complete, methods=["POST"])])
+    server = uvicorn.Server(uvicorn.Config(app, "127.0.0.1", port, log_level="error", timeout_graceful_shutdown=1))
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    try:
+        while not server.started:
+            time.sleep(0.01)
+        yield endpoint
+    finally:
+        server.should_exit = True
+        thread.join()

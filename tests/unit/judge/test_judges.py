@@ -1,0 +1,86 @@
+"""Which judge the settings ask for, and what identifies it."""
+
+from pathlib import Path
+
+import pytest
+
+from judge.__main__ import judge_of
+from judge.client import JudgeModel
+from judge.judges import HeuristicJudge, ModelJudge
+from judge.worker import Scorer
+from pipeline.errors import BadSetting, Invalid
+from pipeline.objectstore import FolderStore
+from pipeline.settings import JudgeSettings
+from schemas.records import TraceJudged
+from tests.support.judging import RUBRIC, assembled, careful_session, document
+from tests.support.traces import completed
+
+
+def settings(**fields: object) -> JudgeSettings:
+    return JudgeSettings.model_validate({"openai_api_key": None, "openai_base_url": None, **fields})
+
+
+@pytest.mark.parametrize(
+    ("fields", "kind"),
+    [({}, "heuristic"), ({"openai_api_key": "k"}, "openai"), ({"openai_base_url": "http://127.0.0.1:1/v1"}, "openai")],
+)
+def test_a_key_or_an_address_asks_for_the_model(fields: dict[str, object], kind: str, tmp_path: Path) -> None:
+    judge = judge_of(settings(**fields), FolderStore(tmp_path))
+    assert (judge.kind, judge.model) == (kind, "gpt-4o-mini" if kind == "openai" else None)
+
+
+@pytest.mark.parametrize("text", [None, "criteria: []"])
+def test_a_bad_rubric_file_names_the_setting(text: str | None, tmp_path: Path) -> None:
+    path = tmp_path / "rubric.yaml"
+    if text:
+        path.write_text(text)
+    with pytest.raises(BadSetting, match="JUDGE_RUBRIC"):
+        judge_of(settings(judge_rubric=path), FolderStore(tmp_path))
+
+
+def test_a_digest_stands_for_everything_that_determines_the_answers(tmp_path: Path) -> None:
+    other = RUBRIC.model_copy(update={"guidance": "Be kind."})
+
+    def of_model(model: str, budget: int = 100, rubric: object = RUBRIC) -> str:
+        return ModelJudge(rubric, JudgeModel(model, "k", None, 1), FolderStore(tmp_path), budget).digest  # type: ignore[arg-type]
+
+    digests = [
+        HeuristicJudge(RUBRIC).digest,
+        HeuristicJudge(other).digest,
+        of_model("a"),
+        of_model("b"),
+        of_model("a", budget=200),
+        of_model("a", rubric=other),
+    ]
+    assert len(set(digests)) == len(digests)
+    assert of_model("a") == of_model("a")
+
+
+async def scored(record: object, store: FolderStore) -> TraceJudged:
+    out: list[TraceJudged] = []
+
+    async def emit(judged: TraceJudged) -> None:
+        out.append(judged)
+
+    ticks = iter(range(10, 100, 10))
+    await Scorer(HeuristicJudge(RUBRIC), store, emit, lambda: next(ticks)).handle(record)  # type: ignore[arg-type]
+    return out[0]
+
+
+async def test_a_score_says_what_it_is_of_and_where_it_comes_from(tmp_path: Path) -> None:
+    trace = assembled(careful_session())
+    judged = await scored(trace, FolderStore(tmp_path))
+    assert (judged.trace_id, judged.revision, judged.head) == (trace.trace_id, trace.revision, trace.head)
+    assert (judged.outcome, judged.overall_milli, judged.run_id) == ("scored", 5000, "live")
+    assert (judged.rubric_version, judged.rubric_digest) == ("1.0", RUBRIC.digest())
+    assert (judged.started_at_us, judged.duration_us) == (10, 10)
+
+
+async def test_a_trace_without_events_is_unscored_not_zero(tmp_path: Path) -> None:
+    judged = await scored(assembled(document()), FolderStore(tmp_path))
+    assert (judged.outcome, judged.reason, judged.overall_milli, judged.grades) == ("unscored", "no_events", None, ())
+
+
+async def test_another_record_is_invalid(tmp_path: Path) -> None:
+    with pytest.raises(Invalid, match="TraceCompleted"):
+        await scored(completed(), FolderStore(tmp_path))
