@@ -60,7 +60,7 @@ class Containers:
     async def sweep(self) -> int:
         """Removes containers that outlived a crash of their process; returns how many."""
         client = await self._connected()
-        return await asyncio.to_thread(_sweep, client, time.time())
+        return await _in_thread(None, _sweep, client, time.time())
 
     def close(self) -> None:
         """Give the connections back."""
@@ -176,13 +176,15 @@ class ContainerEnvironment:
         started, output = time.monotonic_ns(), _Capped(output_bytes)
         how = {"user": PREPARING if trusted else RUNNING, "workdir": folder, "environment": dict(environment or {})}
         reading = asyncio.ensure_future(_in_thread(self._threads, self._exec, list(command), how, output))
-        done, _ = await asyncio.wait({reading}, timeout=deadline_s)
-        if not done:
-            await self._kill()
-            await asyncio.wait({reading}, timeout=KILL_GRACE_S)
+        try:
+            done, _ = await asyncio.wait({reading}, timeout=deadline_s)
+            if not done:
+                await self._kill()
+                await asyncio.wait({reading}, timeout=KILL_GRACE_S)
+            exit_code = reading.result() if done else None
+        finally:
+            _forget(reading)
         duration_us = (time.monotonic_ns() - started) // 1000
-        exit_code = reading.result() if done else None
-        _forget(reading)
         return ExecResult(exit_code, output.joined(), output.truncated, not done, duration_us)
 
     async def out_of_memory(self) -> bool:
@@ -286,7 +288,7 @@ def _sweep(client: docker.DockerClient, now_s: float) -> int:
     return removed
 
 
-async def _in_thread(threads: ThreadPoolExecutor, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+async def _in_thread(threads: ThreadPoolExecutor | None, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     try:
         return await asyncio.get_running_loop().run_in_executor(threads, lambda: call(*args, **kwargs))
     except _FAILURES as error:
@@ -294,7 +296,7 @@ async def _in_thread(threads: ThreadPoolExecutor, call: Callable[P, T], *args: P
 
 
 def _forget(reading: asyncio.Future[int]) -> None:
-    """Take the result of a read whose container was killed, so that nobody reports it as lost."""
+    """Take or drop what a read has come to, so that nobody reports it as lost."""
     if not reading.done():
         reading.cancel()
     elif not reading.cancelled():

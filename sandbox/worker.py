@@ -66,7 +66,7 @@ class Validator:
             raise NoVerdict(unverifiable("no_start_commit"))
         patches = patches_of(document["events"])
         limit = self.limits.repository_bytes // 3  # the repository is there as a file and unpacked, with new objects
-        workspace = await find_workspace(record.repo_origin, document, self.repos, self.store, limit)
+        workspace = await find_workspace(record, document, self.repos, self.store, limit)
         commit = record.start_commit
 
         async def attempt() -> tuple[Outcome, Evidence]:
@@ -85,6 +85,7 @@ class Validator:
             except (EngineAbsent, EngineLost) as error:
                 if isinstance(error, EngineAbsent) and not self._engine_seen:
                     raise NoVerdict(unverifiable("no_docker", str(error))) from error
+                self._engine_seen = True
                 if pause_s is None:
                     raise NoVerdict(infra_failure("engine_lost", str(error))) from error
                 log.warning("the engine failed, will try again", pause_s=pause_s, reason=str(error))

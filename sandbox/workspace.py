@@ -16,6 +16,7 @@ from typing import Any
 from pipeline.objectstore import ObjectMissing, ObjectStore, artifact_key
 from sandbox.checkout import BUNDLE, MIRROR
 from sandbox.failures import NoVerdict, unverifiable
+from schemas.records import TraceAssembled
 
 KIND = "workspace"
 BUNDLE_SIGNATURES = (b"# v2 git bundle\n", b"# v3 git bundle\n")
@@ -23,13 +24,13 @@ _PLAIN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
 async def find_workspace(
-    origin: str, document: Mapping[str, Any], repos: Path | None, store: ObjectStore, limit_bytes: int
+    assembled: TraceAssembled, document: Mapping[str, Any], repos: Path | None, store: ObjectStore, limit_bytes: int
 ) -> dict[str, bytes]:
     """What checkout.prepare takes: MIRROR, BUNDLE or both. Raises NoVerdict where there is neither."""
     found: dict[str, bytes] = {}
-    if mirror := mirror_of(origin, repos):
+    if mirror := mirror_of(assembled.repo_origin, repos):
         found[MIRROR] = await asyncio.to_thread(pack_objects, mirror, limit_bytes)
-    if (bundle := await _uploaded(document, store)) is not None:
+    if (bundle := await _uploaded(assembled, document, store)) is not None:
         found[BUNDLE] = bundle
     if not found:
         raise NoVerdict(unverifiable("no_workspace"))
@@ -62,12 +63,12 @@ def pack_objects(objects: Path, limit_bytes: int) -> bytes:
     return archive.getvalue()
 
 
-async def _uploaded(document: Mapping[str, Any], store: ObjectStore) -> bytes | None:
+async def _uploaded(assembled: TraceAssembled, document: Mapping[str, Any], store: ObjectStore) -> bytes | None:
     digests = [artifact["sha256"] for artifact in document["artifacts"].values() if artifact["kind"] == KIND]
     if not digests:
         return None
     try:
-        bundle = await store.get(artifact_key(digests[-1]))
+        bundle = await store.get(artifact_key(assembled.project, assembled.trace_id, digests[-1], private=True))
     except ObjectMissing:
         raise NoVerdict(unverifiable("no_workspace", "the workspace artifact is not in the object store")) from None
     if not bundle.startswith(BUNDLE_SIGNATURES):

@@ -25,6 +25,7 @@ import docker
 from deploy.embedded.jars import say_on_stderr
 
 DEFAULT_SOCKET = "/var/run/docker.sock"
+ENGINE = "dockerd"
 PACKAGES = ("docker.io", "iptables")
 MAX_SOCKET_PATH = 107  # bytes: sizeof(sockaddr_un.sun_path) - 1 on Linux
 INSTALL_DEADLINE_S = 600
@@ -100,7 +101,7 @@ def engine_command(data_root: Path, socket_path: Path) -> list[str]:
             f"the socket path {socket_path} is longer than {MAX_SOCKET_PATH} bytes: choose a shorter folder"
         )
     return [
-        _dockerd() or "dockerd",
+        _dockerd() or ENGINE,
         "--bridge=none",
         "--iptables=false",
         f"--host=unix://{socket_path}",
@@ -124,7 +125,7 @@ def run_engine(data_root: Path, socket_path: Path) -> NoReturn:
 
 
 def _dockerd() -> str | None:
-    return shutil.which("dockerd") or shutil.which("dockerd", path="/usr/sbin:/usr/local/sbin")
+    return shutil.which(ENGINE) or shutil.which(ENGINE, path="/usr/sbin:/usr/local/sbin")
 
 
 def _pid_file(data_root: Path) -> Path:
@@ -134,7 +135,7 @@ def _pid_file(data_root: Path) -> Path:
 def _held(data_root: Path) -> bool:
     try:
         pid = _pid_file(data_root).read_text().strip()
-        return Path("/proc", pid, "comm").read_text().strip() == "dockerd"
+        return Path("/proc", pid, "comm").read_text().strip() == ENGINE
     except OSError:
         return False
 
