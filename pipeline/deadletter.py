@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from aiokafka import AIOKafkaProducer
 from aiokafka.structs import ConsumerRecord
 
+from pipeline.errors import Explained
 from pipeline.telemetry import logger
 
 IN_A_ROW = 1_000
@@ -18,7 +19,7 @@ REASON_BYTES = 2_000
 log = logger(__name__)
 
 
-class TooManyDeadLetters(Exception):
+class TooManyDeadLetters(Explained):
     """So many records are refused that the reader is the likely culprit; look at its deploy before restarting it."""
 
 

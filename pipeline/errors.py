@@ -9,11 +9,15 @@ class Retryable(Exception):
     """Something outside failed and may recover: back off and try again; nothing is committed meanwhile."""
 
 
-class Unreachable(Exception):
+class Explained(Exception):
+    """Ends the process, and the text says all that an operator needs: it is logged without a traceback."""
+
+
+class Unreachable(Explained):
     """A server that is needed did not answer at the start; the text says which, and what to check."""
 
 
-class Refused(Exception):
+class Refused(Explained):
     """A server refused our credentials. Trying again is of no use: the text says which settings to correct."""
 
 

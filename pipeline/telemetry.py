@@ -2,8 +2,11 @@
 
 import logging
 import sys
+from types import TracebackType
 
 import structlog
+
+from pipeline.errors import Explained
 
 
 def configure_logs(service: str, level: str = "INFO") -> None:
@@ -31,6 +34,17 @@ def configure_logs(service: str, level: str = "INFO") -> None:
     )
     logging.basicConfig(level=level, handlers=[handler], force=True)
     structlog.contextvars.bind_contextvars(service=service)
+    sys.excepthook = _log_fatal
+
+
+def _log_fatal(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """What ends the process is its last log line; the interpreter then exits with status 1."""
+    if not issubclass(kind, Exception):
+        sys.__excepthook__(kind, error, trace)
+    elif isinstance(error, Explained):
+        logger(__name__).critical("stopping", reason=str(error))
+    else:
+        logger(__name__).critical("stopping", reason=repr(error), exc_info=error)
 
 
 def logger(name: str) -> structlog.stdlib.BoundLogger:

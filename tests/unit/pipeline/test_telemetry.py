@@ -1,0 +1,42 @@
+"""What a service says last is one line that can be read by people and machines."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+SERVICE = """
+import logging
+from pipeline.errors import Invalid, Unreachable
+from pipeline.telemetry import configure_logs, logger
+configure_logs("service", "INFO")
+logger("x").info("started", answer=42)
+logging.getLogger("library").warning("careful")
+logger("x").debug("not shown")
+raise {error}("no such thing")
+"""
+
+
+def _lines(error: str) -> list[dict[str, object]]:
+    done = subprocess.run([sys.executable, "-c", SERVICE.format(error=error)], capture_output=True, text=True)
+    assert done.returncode == 1
+    assert done.stdout == ""
+    return [json.loads(line) for line in done.stderr.splitlines()]
+
+
+@pytest.mark.parametrize(("error", "traced"), [("Unreachable", False), ("Invalid", True)])
+def test_every_line_is_json_with_its_service_and_the_last_says_why_it_ends(error: str, traced: bool) -> None:
+    started, warned, last = _lines(error)
+    assert (started["event"], started["answer"], started["service"], started["level"]) == (
+        "started",
+        42,
+        "service",
+        "info",
+    )
+    assert (warned["event"], warned["service"], warned["level"]) == ("careful", "service", "warning")
+    assert (last["level"], last["event"]) == ("critical", "stopping")
+    assert "no such thing" in str(last["reason"])
+    assert ("exception" in last) == traced
