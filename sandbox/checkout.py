@@ -55,9 +55,7 @@ done
 rm -rf in/*
 """
 
-# What an earlier run left behind goes first: its processes, which cannot touch ours, and its files.
 _UNPACK = f"""
-kill -9 -1 2>/dev/null
 find /tmp /dev/shm -mindepth 1 -delete
 {_GIT}
 set -e
@@ -69,6 +67,8 @@ git checkout-index -q -a
 rm /tmp/index
 """
 
+# Everything the run started ends first (kill does not spare what forks meanwhile), so that nothing forges the report
+# while it is read and nothing meets the next run.
 _REPORT = 'kill -9 -1 2>/dev/null; exec head -c "$1" -- "$2"'
 
 

@@ -27,7 +27,7 @@ PROBES = {
     "connect to another machine": "import socket; socket.create_connection(('192.0.2.1', 80), 2)",
     "resolve a name": "import socket; socket.getaddrinfo('example.com', 80)",
     "open a raw socket": "import socket; socket.socket(socket.AF_INET, socket.SOCK_RAW, 1)",
-    "write to the root": "open('/usr/bin/forged', 'w')",
+    "write to the root": "import os; assert not os.statvfs('/').f_flag & os.ST_RDONLY",
     "write to the repository": "open('/workspace/forged', 'w')",
     "become root": "import os; os.setuid(0)",
     "end the first process": "import os; os.kill(1, 9)",
@@ -52,6 +52,18 @@ async def test_its_code_has_no_capability_and_cannot_gain_one(environment: Conta
     assert {status[name] for name in ("CapPrm", "CapEff", "CapBnd")} == {"0" * 16}
     assert (status["NoNewPrivs"], status["Seccomp"]) == ("1", "2")
     assert status["Uid"].split() == ["65534"] * 4
+
+
+async def test_the_engine_was_asked_for_every_limit(
+    environment: ContainerEnvironment, limits: Limits, docker_host: str
+) -> None:
+    with closing(docker.DockerClient(docker_host)) as client:
+        config = client.containers.get(str(environment._container.id)).attrs["HostConfig"]
+    # an engine without a bridge has no network to give, so that only its answer tells
+    assert (config["NetworkMode"], config["IpcMode"], config["ReadonlyRootfs"]) == ("none", "private", True)
+    assert (config["Memory"], config["MemorySwap"]) == (limits.memory_bytes, limits.memory_bytes)
+    assert (config["PidsLimit"], config["NanoCpus"], config["ShmSize"]) == (limits.pids, 10**9, 16 * MIB)
+    assert (config["CapDrop"], config["SecurityOpt"]) == (["ALL"], ["no-new-privileges"])
 
 
 async def test_a_flood_of_output_is_cut_in_the_middle(environment: ContainerEnvironment) -> None:

@@ -17,7 +17,7 @@ from aiokafka import AIOKafkaConsumer
 from pipeline.canonical import digest
 from pipeline.ids import new_trace_id
 from pipeline.kafka import ensure_topics, make_consumer, make_producer
-from pipeline.objectstore import FolderStore, artifact_key
+from pipeline.objectstore import FolderStore
 from pipeline.redacted import placeholder
 from pipeline.settings import KafkaSettings
 from sandbox.container import EXPIRES
@@ -26,7 +26,7 @@ from schemas.records import TraceAssembled, TraceValidated
 from schemas.topics import TRACE_ASSEMBLED, TRACE_VALIDATED
 from tests.support.ports import accepts_connections, free_port
 from tests.support.processes import Process, running, start
-from tests.support.sandbox import CALC, FIXED, START, Repository, assembled, edits
+from tests.support.sandbox import CALC, FIXED, START, Repository, assembled, edits, workspace_key
 from tests.support.stack import kafka_command, require_kafka
 
 pytestmark = pytest.mark.integration
@@ -101,7 +101,6 @@ def revision(commit: str | None, after: dict[str, str], **fields: Any) -> TraceA
 
 async def test_each_revision_gets_its_verdict(lab: Lab, docker_host: str, repository: Repository, repos: Path) -> None:
     bundle = repository.bundle()
-    await FolderStore(lab.objects).put(artifact_key(digest(bundle)), bundle)
     uploaded = {"repo.bundle": {"kind": "workspace", "sha256": digest(bundle)}}
     lost = {"repo.bundle": {"kind": "workspace", "sha256": digest(b"never stored")}}
     secret = FIXED + f"KEY = '{placeholder('some-rule', 'hidden', b'key')}'\n"
@@ -113,6 +112,7 @@ async def test_each_revision_gets_its_verdict(lab: Lab, docker_host: str, reposi
         "unverifiable/no_workspace": revision(commit, {"calc.py": FIXED}, origin=elsewhere, artifacts=lost),
         "unverifiable/redacted": revision(commit, {"calc.py": secret}),
     }
+    await FolderStore(lab.objects).put(workspace_key(cases["not_fixed"], bundle), bundle)
     await lab.write(*cases.values())
     with lab.worker(docker_host, repos):
         assert await lab.verdicts(*cases.values()) == list(cases)
