@@ -6,6 +6,7 @@ about 1 ms) or its session's; a connection runs one statement at a time and has 
 
 from __future__ import annotations
 
+import re
 import uuid
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field
@@ -27,6 +28,7 @@ STREAMED_FORMATS = frozenset(
 _STREAMED_STATEMENTS = ("SELECT", "WITH", "FROM")
 # chDB starts as a command-line tool would; a server has these off.
 _SERVER_DEFAULTS = {"implicit_select": "0", "allow_introspection_functions": "0"}
+_UUID = re.compile(r"UUID '([0-9a-f-]{36})'")
 _OUTSIDE_SCALARS = "SELECT name FROM system.functions WHERE lower(name) = 'file' OR toString(categories) = 'AI'"
 
 
@@ -66,10 +68,10 @@ class Engine:
     def __init__(self, data_dir: Path, database: str) -> None:
         self.database = database
         store = data_dir / "engine"
-        default_is_known = (store / "metadata" / "default.sql").exists()
+        default_has_tables = _default_has_tables(store)
         self._address = _address(store, data_dir)
         self._control = Connection(self._address)
-        self._control.create_databases(database, default_is_known=default_is_known)
+        self._control.create_databases(database, default_is_known=default_has_tables)
         version, self.timezone = self._control.lines("SELECT version(), timezone()")[0].split("\t")
         self.version = f"(version {version})"
         self.outside = outside_functions(
@@ -176,6 +178,16 @@ class Connection:
 
     def _query(self, sql: str, output: str, parameters: Mapping[str, str]) -> Any:
         return _or_failure(lambda: self._chdb.query(sql, output, params=dict(parameters)))
+
+
+def _default_has_tables(store: Path) -> bool:
+    """Whether `default` has tables from an earlier run. An empty one the engine could not attach: it is forgotten."""
+    entry = store / "metadata" / "default.sql"
+    identity = _UUID.search(entry.read_text()) if entry.exists() else None
+    if identity and any((store / "store" / identity[1][:3] / identity[1]).glob("*.sql")):
+        return True
+    entry.unlink(missing_ok=True)
+    return False
 
 
 def _or_failure(step: Callable[[], Any]) -> Any:

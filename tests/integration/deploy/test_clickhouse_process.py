@@ -64,6 +64,13 @@ def test_kill_9_loses_no_acknowledged_row_in_any_database(tmp_path: Path) -> Non
             stop(process)
 
 
+def test_a_restart_finds_databases_without_tables(tmp_path: Path) -> None:
+    for stop in (Process.stop, Process.kill, Process.stop):
+        with _own_engine(tmp_path) as (process, client):
+            assert _ask(client, "SHOW TABLES FROM default") == ""
+            stop(process)
+
+
 def test_sigterm_ends_running_queries_and_exits_cleanly(tmp_path: Path) -> None:
     with _own_engine(tmp_path) as (process, client), ThreadPoolExecutor(1) as pool:
         waiting = pool.submit(client.post, "/", content=_SLOW, timeout=60)
