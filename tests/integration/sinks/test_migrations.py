@@ -1,0 +1,83 @@
+"""The schema goes up, down and up again on the real engine, and is documented as it is."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from pipeline.clickhouse import ClickHouse
+from pipeline.errors import Retryable
+from pipeline.settings import ClickHouseSettings
+from sinks.migrate import migrate
+from sinks.schema_doc import document
+from sinks.steps import read_steps
+from tests.support.ports import free_port
+
+pytestmark = pytest.mark.integration
+ROOT = Path(__file__).parents[3]
+OBJECTS = (
+    "SELECT name FROM system.tables WHERE database = currentDatabase() AND name != 'schema_migrations' ORDER BY name"
+)
+
+
+def _objects(settings: ClickHouseSettings) -> list[str]:
+    client = ClickHouse(settings)
+    try:
+        return [row["name"] for row in client.rows(OBJECTS)]
+    finally:
+        client.close()
+
+
+def test_each_step_can_be_taken_back_and_taken_again(settings: ClickHouseSettings) -> None:
+    after: dict[int, list[str]] = {0: []}
+    for number in range(1, len(read_steps()) + 1):
+        migrate(settings, number)
+        after[number] = _objects(settings)
+        assert after[number] != after[number - 1]
+    for number in reversed(range(len(after) - 1)):
+        migrate(settings, number)
+        assert _objects(settings) == after[number]
+    assert len(migrate(settings)) == len(read_steps())
+    assert _objects(settings) == after[len(read_steps())]
+    assert migrate(settings) == []
+
+
+def test_a_database_that_is_not_there_is_made(settings: ClickHouseSettings) -> None:
+    other = settings.model_copy(update={"clickhouse_database": f"{settings.clickhouse_database}_made"})
+    migrate(other, 1)
+    assert "traces" in _objects(other)
+    migrate(other, 0)
+    client = ClickHouse(settings)
+    client.command(f"DROP DATABASE {other.clickhouse_database} SYNC")
+    client.close()
+
+
+def test_retention_is_the_setting(settings: ClickHouseSettings) -> None:
+    migrate(settings.model_copy(update={"retention_days": 17}), 1)
+    client = ClickHouse(settings)
+    assert "toIntervalDay(17)" in client.command("SHOW CREATE TABLE events")
+    client.close()
+
+
+def test_an_absent_server_is_waited_for_and_then_named() -> None:
+    absent = ClickHouseSettings(clickhouse_url=f"http://127.0.0.1:{free_port()}")
+    with pytest.raises(Retryable, match=absent.clickhouse_url):
+        migrate(absent, wait_s=0.1)
+
+
+def test_the_schema_page_is_what_the_ddl_says_and_misses_nothing(clickhouse: ClickHouse) -> None:
+    assert (ROOT / "docs" / "schema.md").read_text() == document(clickhouse)
+    undescribed = "database = currentDatabase() AND startsWith(table, 'v1_') AND comment = ''"
+    assert clickhouse.rows(f"SELECT table, name FROM system.columns WHERE {undescribed}") == []
+
+
+def test_views_give_the_types_that_they_declare(clickhouse: ClickHouse) -> None:
+    views = clickhouse.rows("SELECT name FROM system.tables WHERE database = currentDatabase() AND engine = 'View'")
+    assert views
+    for view in (row["name"] for row in views):
+        declared = [" ".join(row["type"].split()) for row in clickhouse.rows(f"DESCRIBE TABLE {view}")]
+        answer = clickhouse.raw(f"SELECT * FROM {view} LIMIT 0", "JSONCompactEachRowWithNamesAndTypes")
+        given = json.loads(answer.splitlines()[1])
+        assert [kind.replace("( ", "(") for kind in declared] == given, view
