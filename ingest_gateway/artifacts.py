@@ -19,19 +19,13 @@ from ingest_gateway.validation import artifact_kind, artifact_name
 from ingest_gateway.writes import model_answer
 from pipeline.canonical import PREFIX, digest
 from pipeline.errors import Retryable
-from pipeline.objectstore import ObjectMissing
+from pipeline.objectstore import ObjectMissing, artifact_key
 from schemas.records import ArtifactStored
 
 MEDIA_TYPE = re.compile(r"[a-z0-9][a-z0-9.+-]{0,63}/[a-z0-9][a-z0-9.+-]{0,63}")
 UNTYPED = "application/octet-stream"
 # Content of strangers must never run in a browser as ours.
 INERT = {"X-Content-Type-Options": "nosniff", "Content-Disposition": "attachment", "Content-Security-Policy": "sandbox"}
-
-
-def object_key(project: str, trace_id: str, sha256: str, private: bool) -> str:
-    """Where an artifact's bytes are."""
-    folder = "workspaces" if private else "artifacts"
-    return f"{folder}/{project}/{trace_id}/{sha256.removeprefix(PREFIX)}"
 
 
 def _content_type(request: Request) -> str:
@@ -68,7 +62,7 @@ async def put_artifact(request: Request) -> Response:
         data = content if private else await asyncio.to_thread(redactor.file, content)
         record = _record(request, upload, data, gateway.clock(), redactor)
         try:
-            await gateway.store.put(object_key(upload.project, upload.trace_id, record.sha256, private), data)
+            await gateway.store.put(artifact_key(upload.project, upload.trace_id, record.sha256, private), data)
         except Retryable as error:
             raise Problem(STORE_UNAVAILABLE, "the artifact cannot be stored now", retry_after_s=2) from error
         await gateway.log.append(upload.trace_id, record)
@@ -87,7 +81,7 @@ async def get_artifact(request: Request) -> Response:
     if project is None or not re.fullmatch(r"[0-9a-f]{64}", sha256):
         raise Problem(NOT_FOUND, "no such artifact")
     try:
-        data = await gateway.store.get(object_key(project, trace_id, sha256, private=False))
+        data = await gateway.store.get(artifact_key(project, trace_id, sha256, private=False))
     except ObjectMissing:
         raise Problem(NOT_FOUND, "no such artifact") from None
     except Retryable as error:

@@ -1,0 +1,89 @@
+"""The OpenAPI document covers every call and holds together; the page made from it loads nothing from elsewhere."""
+
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+
+from ingest_gateway.docs_page import docs_page
+from ingest_gateway.openapi import openapi_document, openapi_path
+from ingest_gateway.problems import KINDS
+from ingest_gateway.routes import CALLS
+
+DOCUMENT = openapi_document(CALLS, "1.2.3")
+ERRORS = Path(__file__).parents[3] / "docs" / "api-errors.md"
+
+
+def test_every_call_is_described() -> None:
+    described = {(method.upper(), path) for path, item in DOCUMENT["paths"].items() for method in item}
+    assert described == {(call.method, openapi_path(call.path)) for call in CALLS}
+    assert DOCUMENT["openapi"] == "3.1.0"
+
+
+def _references(value: Any) -> set[str]:
+    if isinstance(value, dict):
+        own = {value["$ref"]} if isinstance(value.get("$ref"), str) else set()
+        return own.union(*map(_references, value.values()))
+    return set().union(*map(_references, value)) if isinstance(value, list) else set()
+
+
+def test_every_reference_leads_to_a_schema() -> None:
+    schemas = DOCUMENT["components"]["schemas"]
+    names = {reference.removeprefix("#/components/schemas/") for reference in _references(DOCUMENT)}
+    assert names
+    assert names <= schemas.keys()
+    assert orjson.loads(orjson.dumps(DOCUMENT)) == DOCUMENT
+
+
+def test_operation_ids_are_unique_and_path_parameters_declared() -> None:
+    operations = [(path, op) for path, item in DOCUMENT["paths"].items() for op in item.values()]
+    ids = [op["operationId"] for _, op in operations]
+    assert len(ids) == len(set(ids))
+    for path, operation in operations:
+        declared = {p["name"] for p in operation.get("parameters", ()) if p["in"] == "path"}
+        assert declared == set(re.findall(r"{(\w+)}", path))
+
+
+@pytest.mark.parametrize("call", CALLS, ids=lambda call: f"{call.method} {call.path}")
+def test_problems_of_a_call_are_among_its_responses(call: Any) -> None:
+    responses = DOCUMENT["paths"][openapi_path(call.path)][call.method.lower()]["responses"]
+    for kind in call.problems:
+        assert kind.slug in responses[str(kind.status)]["description"] or kind.status in call.answers
+    assert "application/problem+json" in responses["500"]["content"]
+
+
+def test_every_problem_type_is_documented_once_and_can_happen() -> None:
+    headings = re.findall(r"^## (.+)$", ERRORS.read_text(), re.MULTILINE)
+    assert headings == [kind.slug for kind in KINDS]
+    for kind in KINDS:
+        assert f"`{kind.type}`, status {kind.status}: {kind.title}." in ERRORS.read_text()
+
+
+class _Links(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.links: list[str] = []
+        self.tags: set[str] = set()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.add(tag)
+        self.links += [value or "" for name, value in attrs if name in {"href", "src", "srcset", "action"}]
+
+
+def test_the_page_needs_no_other_host_and_runs_nothing() -> None:
+    page, links = docs_page(DOCUMENT), _Links()
+    links.feed(page)
+    assert all(link.startswith(("#", "/")) and not link.startswith("//") for link in links.links)
+    assert not {"script", "link", "iframe", "img"} & links.tags
+    assert not re.search(r"url\(|@import", page)
+    anchors = {link[1:] for link in links.links if link.startswith("#")}
+    assert anchors <= set(re.findall(r'id="([^"]+)"', page))
+    assert all(openapi_path(call.path) in page for call in CALLS)
+
+
+def test_the_page_escapes() -> None:
+    hostile = {**DOCUMENT, "info": {"title": "<script>", "version": "1"}}
+    assert "<script>" not in docs_page(hostile)
