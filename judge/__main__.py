@@ -64,8 +64,8 @@ async def run(settings: JudgeSettings, kafka: KafkaSettings, objects: ObjectStor
     async def emit(judged: TraceJudged) -> None:
         await producer.send_and_wait(TRACE_JUDGED.name, encode(judged), key=judged.trace_id.encode())
 
-    await start(producer)
     try:
+        await start(producer)
         scorer = Scorer(judge, store, emit, now_us)
         step = Each(scorer.handle, DeadLetters(producer, GROUP, GROUP), settings.judge_parallel)
         await consume(make_consumer(kafka, group=GROUP), [TRACE_ASSEMBLED.name], step, stop)

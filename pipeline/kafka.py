@@ -23,7 +23,7 @@ DLQ_RETENTION_MS = 30 * 24 * 3600 * 1000
 REBALANCE_MS = 30_000
 DAY_MS = 24 * 3600 * 1000
 TOPICS_KNOWN_S = 60
-START_PAUSES_S = (0.5, 1.0, 2.0, 4.0, 8.0)
+START_PAUSES_S = (0.5, 1.0, 2.0, 4.0)
 log = logger(__name__)
 
 
@@ -35,7 +35,7 @@ class Startable(Protocol):
 
 
 async def start(client: Startable) -> None:
-    """Start a client, waiting about 15 s for a broker that is not there yet. Raises Unreachable."""
+    """Start a client, waiting about 8 s for a broker that is not there yet. Raises Unreachable."""
     for pause in START_PAUSES_S:
         try:
             return await client.start()

@@ -57,8 +57,8 @@ async def run(settings: SandboxSettings, kafka: KafkaSettings, objects: ObjectSt
         limits=limits,
         repos=settings.sandbox_repos_dir,
     )
-    await start(producer)
     try:
+        await start(producer)
         step = Each(validator.handle, DeadLetters(producer, GROUP, GROUP), settings.sandbox_parallel)
         await consume(make_consumer(kafka, group=GROUP), [TRACE_ASSEMBLED.name], step, stop)
     finally:

@@ -31,8 +31,8 @@ async def run() -> None:
         return offsets
 
     stop, producer = stop_on_signals(), make_producer(kafka)
-    await start(producer)
     try:
+        await start(producer)
         sink = Sink(clickhouse, store, DeadLetters(producer, GROUP, GROUP), committed)
         await consume(make_consumer(kafka, group=GROUP), TOPICS, sink, stop)
     finally:
