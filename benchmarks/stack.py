@@ -44,8 +44,12 @@ class Stack:
 
     def clickhouse(self) -> ClickHouse:
         """A connection of its analyst."""
-        url = self.home.status()["addresses"]["CLICKHOUSE_URL"]
-        return ClickHouse(ClickHouseSettings(clickhouse_url=url), analyst=True)
+        addresses = self.home.status()["addresses"]
+        settings = ClickHouseSettings(
+            clickhouse_url=addresses["CLICKHOUSE_URL"],
+            clickhouse_analyst_password=addresses["CLICKHOUSE_ANALYST_PASSWORD"],
+        )
+        return ClickHouse(settings, analyst=True)
 
     def pid(self, name: str) -> int | None:
         """Process id of one of its processes, while it runs."""

@@ -4,7 +4,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 PATH="$PWD/.venv/bin:$PATH"
-export PR_TELEMETRY_HOME=.pr-telemetry/demo
+export PR_TELEMETRY_HOME=.pr-telemetry/demo GATEWAY_URL="http://127.0.0.1:${GATEWAY_PORT:-8080}"
 
 pr-telemetry down >/dev/null # what an interrupted run may have left
 rm -rf "$PR_TELEMETRY_HOME"

@@ -73,8 +73,8 @@ class ClickHouse:
         """All rows of a query as dicts, columns in order."""
         return list(self._run("query", sql, parameters=parameters).named_results())
 
-    def raw(self, sql: str, fmt: str, parameters: dict[str, Any] | None = None) -> bytes:
-        """The answer of a query in any of ClickHouse's output formats."""
+    def raw(self, sql: str, fmt: str | None, parameters: dict[str, Any] | None = None) -> bytes:
+        """The answer of a query in any of ClickHouse's output formats; None where the query names its own."""
         answer: bytes = self._run("raw_query", sql, fmt=fmt, parameters=parameters)
         return answer
 

@@ -27,9 +27,10 @@ def checked(key: str) -> str:
     return key
 
 
-def artifact_key(sha256: str) -> str:
-    """Where the artifact with this digest, `sha256:<hex>`, is kept."""
-    return f"artifacts/{sha256.removeprefix('sha256:')}"
+def artifact_key(project: str, trace_id: str, sha256: str, private: bool) -> str:
+    """Where a trace keeps its artifact with this digest, `sha256:<hex>`; private ones lie apart."""
+    folder = "workspaces" if private else "artifacts"
+    return f"{folder}/{project}/{trace_id}/{sha256.removeprefix('sha256:')}"
 
 
 class ObjectStore(Protocol):

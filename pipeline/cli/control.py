@@ -15,6 +15,7 @@ from rich.live import Live
 from rich.table import Table
 
 from pipeline.cli.home import Home
+from pipeline.cli.plan import ANALYST_PASSWORD
 from pipeline.settings import GatewaySettings, StackSettings, load
 
 UP_PATIENCE_S = 300
@@ -53,7 +54,7 @@ def _coloured(state: str) -> str:
 def _print_addresses(status: dict[str, Any]) -> None:
     addresses = status["addresses"]
     out.print(f"gateway     {addresses['GATEWAY_URL']}  (docs: {addresses['GATEWAY_URL']}/docs)")
-    out.print(f"clickhouse  {addresses['CLICKHOUSE_URL']}")
+    out.print(f"clickhouse  {addresses['CLICKHOUSE_URL']}  (read-only: user analyst, password {ANALYST_PASSWORD})")
     out.print(f"kafka       {addresses['KAFKA_BOOTSTRAP']}")
 
 

@@ -7,6 +7,8 @@ from pathlib import Path
 
 from pipeline.cli.home import Home
 
+# The stack listens on the loopback address only and is for trusted local users; a server has its own accounts.
+ANALYST_PASSWORD = "analyst"
 GROUPS = ("streams", "sinks", "sandbox", "judge")
 
 
@@ -55,11 +57,12 @@ class Ports:
     clickhouse: int
 
     def addresses(self) -> dict[str, str]:
-        """Setting -> address, for the services and for people."""
+        """Setting -> value, as the services and the commands need them to find one another."""
         return {
             "GATEWAY_URL": f"http://127.0.0.1:{self.gateway}",
             "KAFKA_BOOTSTRAP": f"127.0.0.1:{self.kafka}",
             "CLICKHOUSE_URL": f"http://127.0.0.1:{self.clickhouse}",
+            "CLICKHOUSE_ANALYST_PASSWORD": ANALYST_PASSWORD,
         }
 
 

@@ -1,6 +1,7 @@
 """`sql`: analysts' read-only queries. `policy`: what a project's traces may be used for."""
 
 import asyncio
+import re
 import sys
 from typing import Annotated
 
@@ -18,6 +19,7 @@ from schemas.codec import encode
 from schemas.records import ProjectPolicy
 from schemas.topics import CONTROL
 
+NAMES_A_FORMAT = re.compile(r"\bFORMAT\s+\w+$", re.IGNORECASE)
 PEOPLE, SCRIPTS = "PrettyCompactMonoBlock", "JSONEachRow"
 err = Console(stderr=True)
 
@@ -30,7 +32,9 @@ def sql(
     """Run a query as the read-only analyst. Exit status 1 when ClickHouse refuses it or is away."""
     connection = ClickHouse(load(ClickHouseSettings), analyst=True)
     try:
-        sys.stdout.write(connection.raw(query, SCRIPTS if json else fmt).decode(errors="replace"))
+        statement = query.rstrip().rstrip(";")
+        chosen = None if NAMES_A_FORMAT.search(statement) else SCRIPTS if json else fmt
+        sys.stdout.write(connection.raw(statement, chosen).decode(errors="replace"))
     except (QueryFailed, Retryable) as error:
         err.print(str(error), style="red", markup=False)
         raise typer.Exit(1) from None

@@ -136,10 +136,12 @@ def _line(document: dict[str, Any]) -> dict[str, Any]:
 
 
 def _results_table(lines: list[dict[str, Any]]) -> Table:
-    table = Table("trace", "task", "events", "integrity", "verdict", "score", "queryable after s", box=None)
+    table = Table(box=None, pad_edge=False)
+    for column in ("trace", "events", "integrity", "verdict", "score", "queryable", "task"):
+        table.add_column(column, no_wrap=True)
     for line in lines:
         score = "unscored" if line["score"] is None else f"{line['score']:.2f}"
-        after = "" if line["queryable_s"] is None else f"{line['queryable_s']:.2f}"
-        trace = f"…{line['trace'][-8:]}"
-        table.add_row(trace, line["task"][:48], str(line["events"]), line["integrity"], line["verdict"], score, after)
+        after = "" if line["queryable_s"] is None else f"{line['queryable_s']:.2f} s"
+        trace, events = f"…{line['trace'][-8:]}", str(line["events"])
+        table.add_row(trace, events, line["integrity"], line["verdict"], score, after, line["task"])
     return table

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 from subprocess import run
+from typing import Any
 
 import pytest
 
@@ -13,6 +14,7 @@ from benchmarks.stack import TOKEN, Stack
 from clients.session import wait_for
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
+Traces = dict[str, dict[str, Any]]
 EXAMPLES = Path(__file__).parents[2] / "examples"
 STORIES = {
     "submit_example.py": ("fixed", 10, 3),
@@ -29,7 +31,7 @@ def _script(stack: Stack, name: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def traces(stack: Stack) -> Iterator[dict[str, dict[str, object]]]:
+def traces(stack: Stack) -> Iterator[Traces]:
     """Script name -> the finished trace."""
     ids = {name: _script(stack, name) for name in STORIES}
     with stack.client() as client:
@@ -42,7 +44,7 @@ def _without_docker(stack: Stack) -> str | None:
 
 
 @pytest.mark.parametrize("name", STORIES)
-def test_a_story_arrives_whole_and_intact(traces: dict, stack: Stack, name: str) -> None:
+def test_a_story_arrives_whole_and_intact(traces: Traces, stack: Stack, name: str) -> None:
     _, events, chunks = STORIES[name]
     trace = traces[name]
     assert [event["seq"] for event in trace["events"]] == list(range(events))
@@ -56,7 +58,7 @@ def test_a_story_arrives_whole_and_intact(traces: dict, stack: Stack, name: str)
 
 
 @pytest.mark.parametrize("name", STORIES)
-def test_the_sandbox_finds_out_whether_it_is_fixed(traces: dict, stack: Stack, name: str) -> None:
+def test_the_sandbox_finds_out_whether_it_is_fixed(traces: Traces, stack: Stack, name: str) -> None:
     if (note := _without_docker(stack)) and not os.environ.get("REQUIRE_INTEGRATION"):
         pytest.skip(note)
     validation = traces[name]["qa"]["validation"]
@@ -66,7 +68,7 @@ def test_the_sandbox_finds_out_whether_it_is_fixed(traces: dict, stack: Stack, n
 
 
 @pytest.mark.parametrize("name", STORIES)
-def test_the_judge_grades_every_criterion_with_evidence(traces: dict, name: str) -> None:
+def test_the_judge_grades_every_criterion_with_evidence(traces: Traces, name: str) -> None:
     trace = traces[name]
     judge = trace["qa"]["judge"]
     assert len(judge["scores"]) == 6
@@ -77,7 +79,7 @@ def test_the_judge_grades_every_criterion_with_evidence(traces: dict, name: str)
     assert 0 < judge["overall"] <= 5
 
 
-def test_view_shows_what_a_person_wants_to_follow(traces: dict, stack: Stack) -> None:
+def test_view_shows_what_a_person_wants_to_follow(traces: Traces, stack: Stack) -> None:
     trace = traces["submit_example.py"]
     shown = stack.cli("view", trace["trace_id"])
     assert shown.returncode == 0, shown.stderr
@@ -116,7 +118,7 @@ def _json_documents(text: str) -> Iterator[dict[str, str]]:
         at += len(text[at:]) - len(text[at:].lstrip())
 
 
-def test_results_and_sql_answer_scripts(traces: dict, stack: Stack) -> None:
+def test_results_and_sql_answer_scripts(traces: Traces, stack: Stack) -> None:
     ids = [trace["trace_id"] for trace in traces.values()]
     lines = json.loads(stack.cli("results", "--json", "--wait", "30", *ids).stdout)
     assert [line["trace"] for line in lines] == ids

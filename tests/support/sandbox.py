@@ -12,6 +12,7 @@ from typing import Any
 import zstandard
 
 from pipeline.canonical import digest, dumps
+from pipeline.objectstore import artifact_key
 from schemas.records import TraceAssembled
 
 CALC = "def add(a, b):\n    return a - b\n\n\ndef sub(a, b):\n    return a - b\n"
@@ -57,6 +58,11 @@ def make_repository(folder: Path, files: Mapping[str, str]) -> Repository:
         subprocess.run([*_GIT, *command], cwd=folder, check=True)
     commit = subprocess.run([*_GIT, "rev-parse", "HEAD"], cwd=folder, check=True, capture_output=True, text=True)
     return Repository(folder, commit.stdout.strip())
+
+
+def workspace_key(assembled: TraceAssembled, bundle: bytes) -> str:
+    """Where the gateway would have stored the bundle of this trace."""
+    return artifact_key(assembled.project, assembled.trace_id, digest(bundle), private=True)
 
 
 def edits(before: Mapping[str, str], after: Mapping[str, str]) -> list[dict[str, Any]]:

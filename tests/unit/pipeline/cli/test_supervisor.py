@@ -20,6 +20,10 @@ def _web(name: str = "web") -> Process:
     return Process(name, "http.server", (str(port), "--bind", "127.0.0.1"), ready=f"http://127.0.0.1:{port}/")
 
 
+def _alive(pid: int) -> bool:
+    return Path(f"/proc/{pid}").exists()
+
+
 async def _until(condition: Callable[[], bool]) -> None:
     deadline = time.monotonic() + 20
     while not condition():
@@ -46,7 +50,7 @@ async def test_a_killed_process_is_restarted_and_reported_and_all_end_at_the_sto
     stop.set()
     assert await running == 0
     assert home.status()["state"] == "stopped"
-    assert not Path(f"/proc/{again['pid']}").exists()
+    assert not _alive(again["pid"])
 
 
 async def test_a_part_that_does_not_start_fails_the_stack_and_names_its_log(tmp_path: Path) -> None:
@@ -78,4 +82,4 @@ async def test_a_stop_during_the_start_ends_what_was_started(tmp_path: Path) -> 
     pid = home.status()["children"]["never"]["pid"]
     stop.set()
     assert await running == 0
-    assert not Path(f"/proc/{pid}").exists()
+    assert not _alive(pid)
