@@ -16,7 +16,7 @@ from aiokafka.structs import ConsumerRecord, TopicPartition
 
 from pipeline.clickhouse import ClickHouse, QueryFailed
 from pipeline.errors import Retryable
-from pipeline.kafka import ensure_topics, make_consumer, make_producer
+from pipeline.kafka import admin, ensure_topics, make_consumer, make_producer
 from pipeline.settings import ClickHouseSettings, KafkaSettings
 from schemas.codec import encode
 from schemas.records import Record
@@ -37,6 +37,11 @@ class Lab:
         self.kafka, self.settings, self.folder = KafkaSettings(kafka_bootstrap=bootstrap), settings, folder
         self.producer = make_producer(self.kafka)
         self.clickhouse = ClickHouse(settings)
+
+    def use(self, settings: ClickHouseSettings) -> None:
+        """Another ClickHouse from now on."""
+        self.clickhouse.close()
+        self.settings, self.clickhouse = settings, ClickHouse(settings)
 
     async def write(self, topic: Topic, record: Record | bytes, key: str = "key") -> TopicPartition:
         """Append a record, or bytes that are none; the partition it went to."""
@@ -84,6 +89,21 @@ class Lab:
         while (found := self.value(sql, **parameters)) != wanted:
             assert time.monotonic() < deadline, f"{sql}: {found!r} instead of {wanted!r}"
             await asyncio.sleep(0.05)
+
+    async def until_rows_grow(self, sql: str) -> None:
+        """Returns once a count is more than it was."""
+        before, deadline = self.value(sql), time.monotonic() + 40
+        while self.value(sql) <= before:
+            assert time.monotonic() < deadline, f"{sql} stays {before}"
+            await asyncio.sleep(0.02)
+
+    async def until_committed(self, partition: TopicPartition, offset: int) -> None:
+        """Returns once the group's offset is there, with nothing planned; AssertionError when it is not in time."""
+        found, deadline = None, time.monotonic() + 30
+        async with admin(self.kafka) as client:
+            while found != (offset, ""):
+                assert time.monotonic() < deadline, f"{found} committed instead of {offset}"
+                found = (await client.list_consumer_group_offsets(GROUP, partitions=[partition]))[partition]
 
     async def dead_letters(self, topic: Topic, until: Callable[[list[ConsumerRecord]], bool]) -> list[ConsumerRecord]:
         """The dead letters of a topic, once `until` holds of them."""

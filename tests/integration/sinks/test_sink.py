@@ -1,0 +1,160 @@
+"""The sink as a process between a real broker and the real engine: all of it arrives, each thing once."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+
+import pytest
+
+from pipeline.canonical import dumps
+from pipeline.document import seal
+from pipeline.objectstore import FolderStore
+from pipeline.settings import ClickHouseSettings
+from schemas.records import TraceCompleted, TraceCreated, TraceJudged, TraceValidated
+from schemas.topics import RESCORES, TRACE_ASSEMBLED, TRACE_JUDGED, TRACE_LOG, TRACE_VALIDATED
+from sinks.blocks import Entry, block_of, columns, plan
+from sinks.migrate import migrate
+from sinks.rows import Position, rows_of
+from tests.integration.sinks.conftest import Lab
+from tests.support.finished import document_of, example, finished, fresh_id
+from tests.support.ports import accepts_connections, free_port
+from tests.support.processes import running, start
+from tests.support.stack import clickhouse_command, require_chdb
+
+pytestmark = pytest.mark.integration
+TRACES = "SELECT count() FROM v1_traces WHERE trace_id IN {ids:Array(String)}"
+EVENTS = "SELECT count() FROM v1_events WHERE trace_id IN {ids:Array(String)}"
+
+
+async def test_every_topic_lands_in_its_view(lab: Lab) -> None:
+    one = fresh_id()
+    await lab.write(TRACE_LOG, example(TraceCreated, one), one)
+    await lab.write(TRACE_LOG, example(TraceCompleted, one), one)
+    await lab.write(TRACE_ASSEMBLED, finished(one, events=7), one)
+    await lab.write(TRACE_VALIDATED, example(TraceValidated, one), one)
+    await lab.write(TRACE_JUDGED, example(TraceJudged, one), one)
+    await lab.write(RESCORES, example(TraceJudged, one, run_id="run-1"), one)
+    with lab.sink():
+        for wanted, view in (("completed", "v1_progress"), ("done", "v1_traces")):
+            await lab.until(wanted, f"SELECT stage FROM {view} WHERE trace_id = {{id:String}}", id=one)
+        counts = {"v1_events": 7, "v1_validations": 1, "v1_test_results": 2, "v1_judgements": 2, "v1_current_scores": 2}
+        for view, count in counts.items():
+            await lab.until(count, f"SELECT count() FROM {view} WHERE trace_id = {{id:String}}", id=one)
+
+
+async def test_big_documents_come_from_the_object_store(lab: Lab) -> None:
+    one = fresh_id()
+    sealed = await seal(dumps(document_of(one, 2_000)), FolderStore(lab.folder / "objects"), inline_limit=0)
+    record = finished(one, 2_000, document=None, document_ref=sealed.ref, document_digest=sealed.digest)
+    await lab.write(TRACE_ASSEMBLED, record, one)
+    with lab.sink():
+        await lab.until(2_000, EVENTS, ids=[one])
+
+
+async def test_the_same_records_twice_are_seen_once(lab: Lab) -> None:
+    ids = [fresh_id() for _ in range(20)]
+    for _ in range(2):
+        await lab.write_all(TRACE_ASSEMBLED, [finished(one) for one in ids])
+        await lab.write_all(TRACE_JUDGED, [example(TraceJudged, one) for one in ids])
+    last = fresh_id()
+    await asyncio.gather(*(lab.write(TRACE_ASSEMBLED, finished(last), key) for key in "abcdefgh"))
+    with lab.sink():
+        await lab.until(21, TRACES, ids=[*ids, last])
+        await lab.until(5 * 21, EVENTS, ids=[*ids, last])
+        await lab.until(2 * 20, "SELECT count() FROM v1_current_scores")
+
+
+async def test_what_can_never_be_rows_is_dead_lettered_and_the_rest_arrives(lab: Lab) -> None:
+    before, lost, after = (fresh_id() for _ in range(3))
+    for record in (
+        finished(before),
+        b"no record of ours",
+        finished(lost, document=None, document_ref="documents/absent"),
+        finished(after),
+    ):
+        tp = await lab.write(TRACE_ASSEMBLED, record)
+    with lab.sink():
+        await lab.until(2, TRACES, ids=[before, lost, after])
+        letters = await lab.dead_letters(TRACE_ASSEMBLED, lambda seen: len(seen) >= 2)
+        await lab.until_committed(tp, await lab.end(tp))
+    reasons = [dict(letter.headers)["dlq-reason"].decode() for letter in letters]
+    assert "no C3 01 header" in reasons[0]
+    assert f"documents/absent of {lost}" in reasons[1]
+    assert all(dict(letter.headers)["dlq-group"] == b"sinks" for letter in letters)
+
+
+@pytest.mark.parametrize("inserted", [[], ["events"], ["events", "traces"]])
+async def test_a_crash_after_the_plan_repeats_exactly_that_block(lab: Lab, inserted: list[str]) -> None:
+    """What a sink leaves that died before, amid or after its inserts: a plan, and some tables done."""
+    ids = [fresh_id() for _ in range(5)]
+    tp = await lab.write(TRACE_LOG, example(TraceCreated, fresh_id()))
+    tp = tp._replace(topic=TRACE_ASSEMBLED.name)
+    first = await lab.end(tp)
+    for one in ids:
+        await lab.write(TRACE_ASSEMBLED, finished(one))
+    entries = [
+        Entry(first + i, rows_of(finished(one), Position(*tp, first + i), document_of(one, 5)))
+        for i, one in enumerate(ids[:3])
+    ]
+    block = block_of(*tp, entries)
+    for table in inserted:
+        lab.clickhouse.insert(table, *columns(block.rows[table]), block.token(table))
+    await lab.commit(tp, first, plan(block.last))
+    done = {table: lab.value(f"SELECT max(inserted_at) FROM {table}") for table in inserted}
+    with lab.sink():
+        await lab.until(5, TRACES, ids=ids)
+        await lab.until(25, EVENTS, ids=ids)
+        await lab.until_committed(tp, first + 5)
+    for table, at in done.items():
+        again = f"SELECT max(inserted_at) FROM {table} WHERE source_offset <= {block.last}"
+        assert lab.value(again) == at, f"{table} was stored again"
+
+
+async def test_kill_9_at_any_moment_loses_and_doubles_nothing(lab: Lab) -> None:
+    ids = [fresh_id() for _ in range(120)]
+    moments = random.Random(7)
+
+    async def produce() -> None:
+        for one in ids:
+            await lab.write(TRACE_ASSEMBLED, finished(one), one)
+            await lab.write(TRACE_VALIDATED, example(TraceValidated, one), one)
+            await asyncio.sleep(0.1)
+
+    producing = asyncio.create_task(produce())
+    for _ in range(3):
+        process = lab.launch()
+        await lab.until_rows_grow("SELECT count() FROM events")
+        await asyncio.sleep(moments.random())
+        process.kill()
+    await producing
+    with lab.sink():
+        await lab.until(len(ids), TRACES, timeout_s=40, ids=ids)
+        await lab.until(5 * len(ids), EVENTS, ids=ids)
+        await lab.until(2 * len(ids), "SELECT count() FROM v1_test_results")
+    assert lab.value("SELECT count() = uniqExact(trace_id, chain_index) FROM events"), "a block was stored twice"
+
+
+async def test_an_outage_of_clickhouse_only_delays(lab: Lab) -> None:
+    require_chdb()
+    folder, port = lab.folder / "engine", free_port()
+    folder.mkdir()
+    lab.use(ClickHouseSettings(clickhouse_url=f"http://127.0.0.1:{port}", clickhouse_database="telemetry"))
+    early, late = fresh_id(), fresh_id()
+    command = clickhouse_command(port, folder)
+
+    def listening() -> bool:
+        return accepts_connections(port)
+
+    engine = start(command, folder / "engine.log")
+    engine.wait_until(listening)
+    migrate(lab.settings)
+    with lab.sink() as sink:
+        await lab.write(TRACE_ASSEMBLED, finished(early))
+        await lab.until(1, TRACES, ids=[early])
+        engine.kill()
+        await lab.write(TRACE_ASSEMBLED, finished(late))
+        await asyncio.sleep(2)
+        assert sink.returncode is None
+        with running(command, folder / "engine.log", listening):
+            await lab.until(2, TRACES, ids=[early, late])
