@@ -68,7 +68,10 @@ def known_sessions() -> list[Any]:
 
 
 def flipped(event: Step) -> Step:
-    """A test run that says the opposite."""
+    """A run that says the opposite."""
+    if event["type"] == "cmd_run":
+        code = {"exit_code": int(event["exit_code"] == 0)} if "exit_code" in event else {}
+        return {**event, **code, "output": "flipped"}
     passed, failed = event.get("passed", 0), event.get("failed", 0)
     results = [
         {**result, "status": "failed" if result["status"] == "passed" else "passed"}
@@ -83,19 +86,21 @@ def with_events(doc: dict[str, Any], events: list[Step]) -> dict[str, Any]:
 
 
 def flip_runs(doc: dict[str, Any], last_only: bool) -> dict[str, Any]:
-    runs = [event["seq"] for event in doc["events"] if event["type"] == "test_run"]
+    """The last test run says the opposite, or all runs of tests and of anything else do."""
+    kinds = {"test_run"} if last_only else {"test_run", "cmd_run"}
+    runs = [event["seq"] for event in doc["events"] if event["type"] in kinds]
     chosen = runs[-1:] if last_only else runs
     return with_events(doc, [flipped(event) if event["seq"] in chosen else event for event in doc["events"]])
 
 
 @given(sessions(), st.booleans())
-def test_no_test_result_moves_anything(doc: dict[str, Any], last_only: bool) -> None:
+def test_no_result_moves_anything(doc: dict[str, Any], last_only: bool) -> None:
     assert graded(flip_runs(doc, last_only)) == graded(doc)
 
 
 @pytest.mark.parametrize("doc", known_sessions())
 @pytest.mark.parametrize("last_only", [True, False])
-def test_no_test_result_moves_a_known_session(doc: dict[str, Any], last_only: bool) -> None:
+def test_no_result_moves_a_known_session(doc: dict[str, Any], last_only: bool) -> None:
     assert flip_runs(doc, last_only) != doc or "test_run" not in json.dumps(doc)
     assert graded(flip_runs(doc, last_only)) == graded(doc)
 
