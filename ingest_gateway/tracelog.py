@@ -56,7 +56,7 @@ class TraceLog:
         try:
             written = await asyncio.wait_for(asyncio.shield(sent), APPEND_TIMEOUT_S)
         except TimeoutError:
-            self._stall(sent)
+            self._stall(producer, sent)
             raise _unavailable("the log did not confirm in time; send the same again") from None
         except MessageSizeTooLargeError:
             raise Problem(TOO_LARGE, "the log takes no record of this size") from None
@@ -68,21 +68,21 @@ class TraceLog:
             raise _unavailable("the log did not say where the record is; send the same again")
         return written.partition, written.offset
 
-    def _stall(self, sent: asyncio.Future[RecordMetadata]) -> None:
-        log.warning("log is stalled", after_s=APPEND_TIMEOUT_S)
-        self._stalled = True
-        sent.add_done_callback(self._settled)
+    def _stall(self, producer: AIOKafkaProducer, sent: asyncio.Future[RecordMetadata]) -> None:
+        if producer is self._producer:
+            log.warning("log is stalled", after_s=APPEND_TIMEOUT_S)
+            self._stalled = True
+        sent.add_done_callback(lambda done: self._settled(producer, done))
 
-    def _settled(self, sent: asyncio.Future[RecordMetadata]) -> None:
+    def _settled(self, producer: AIOKafkaProducer, sent: asyncio.Future[RecordMetadata]) -> None:
         if sent.cancelled():
             return
         error = sent.exception()
-        if error is None:
-            if self._stalled:
-                log.info("log is back")
+        if error is not None:
+            self._break(producer, error)
+        elif producer is self._producer and self._stalled:
+            log.info("log is back")
             self._stalled = False
-        elif self._producer is not None:
-            self._break(self._producer, error)
 
     def _break(self, producer: AIOKafkaProducer, error: BaseException) -> None:
         if producer is self._producer:

@@ -1,0 +1,165 @@
+"""The gateway in this process on a real broker, a client for it, and eyes on the log."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import orjson
+import pytest
+from aiokafka.structs import TopicPartition
+
+from ingest_gateway.app import background, create_app
+from ingest_gateway.auth import DEVELOPMENT_TOKEN
+from ingest_gateway.gateway import Gateway, assemble
+from ingest_gateway.policies import Policies, built_in_policies
+from ingest_gateway.reads import Reads
+from ingest_gateway.tracelog import APPEND_TIMEOUT_S, TraceLog
+from pipeline.clickhouse import ClickHouse
+from pipeline.clock import now_us
+from pipeline.kafka import ensure_topics, make_consumer, make_producer
+from pipeline.objectstore import FolderStore
+from pipeline.settings import ClickHouseSettings, GatewaySettings, KafkaSettings
+from schemas.codec import decode
+from schemas.records import Record
+from schemas.topics import TRACE_LOG
+from tests.support.ports import free_port
+
+TRACE = {
+    "participant_id": "p1",
+    "task_id": "t1",
+    "task_title": "Off by one",
+    "repo_origin": "https://example.org/r.git",
+}
+ALPHA, BETA = "token-of-alpha", "token-of-beta"
+
+
+def note(seq: int, text: str = "because") -> dict[str, Any]:
+    """A small event."""
+    return {"id": f"e{seq}", "seq": seq, "ts_client_s": 1.5 + seq, "type": "rationale_note", "text": text}
+
+
+def chunk(chunk_seq: int = 0, *events: dict[str, Any], **other: Any) -> dict[str, Any]:
+    """The body of a chunk, by default with one event."""
+    return {
+        "chunk_id": f"c{chunk_seq}",
+        "chunk_seq": chunk_seq,
+        "events": list(events) or [note(chunk_seq)],
+        **other,
+    }
+
+
+@dataclass
+class Opened:
+    """A trace that was created: its id, and the headers of its uploads."""
+
+    trace_id: str
+    headers: dict[str, str]
+    answer: dict[str, Any] = field(repr=False)
+
+
+@dataclass
+class Front:
+    """A running gateway and a client that speaks to it."""
+
+    gateway: Gateway
+    http: httpx2.AsyncClient
+    kafka: KafkaSettings
+
+    async def open(self, token: str = DEVELOPMENT_TOKEN, **fields: Any) -> Opened:
+        """Create a trace."""
+        answer = await self.http.post("/v1/traces", json={**TRACE, **fields}, headers=bearer(token))
+        assert answer.status_code == 201, answer.text
+        created = answer.json()
+        return Opened(created["trace_id"], bearer(created["upload_token"]), created)
+
+    async def ingest(self, trace: Opened, body: Any, **headers: str) -> httpx2.Response:
+        """Send a chunk."""
+        content = body if isinstance(body, bytes) else orjson.dumps(body)
+        sent = {"Content-Type": "application/json", **trace.headers, **headers}
+        return await self.http.post(f"/v1/traces/{trace.trace_id}/events:ingest", content=content, headers=sent)
+
+    async def ends(self) -> int:
+        """How many records trace-log holds."""
+        async with self._reader() as (consumer, partitions):
+            return sum((await consumer.end_offsets(partitions)).values())
+
+    async def records(self, trace_id: str) -> list[tuple[int, int, Record]]:
+        """What the log holds of a trace: (partition, offset, record)."""
+        found = []
+        async with self._reader() as (consumer, partitions):
+            await consumer.seek_to_beginning(*partitions)
+            ends = await consumer.end_offsets(partitions)
+            while any([await consumer.position(p) < ends[p] for p in partitions]):
+                for batch in (await consumer.getmany(timeout_ms=200)).values():
+                    found += [(r.partition, r.offset, decode(r.value)) for r in batch if r.key == trace_id.encode()]
+        return found
+
+    @asynccontextmanager
+    async def _reader(self) -> AsyncIterator[tuple[Any, list[TopicPartition]]]:
+        consumer = make_consumer(self.kafka)
+        await consumer.start()
+        try:
+            partitions = [TopicPartition(TRACE_LOG.name, number) for number in range(TRACE_LOG.partitions[0])]
+            consumer.assign(partitions)
+            yield consumer, partitions
+        finally:
+            await consumer.stop()
+
+
+def bearer(token: str) -> dict[str, str]:
+    """The header that presents a token."""
+    return {"Authorization": f"Bearer {token}"}
+
+
+def build(kafka: KafkaSettings, folder: Path, clickhouse: ClickHouseSettings | None = None, **fields: Any) -> Gateway:
+    """A gateway in development mode; without ClickHouse unless one is given."""
+    settings = GatewaySettings(
+        **{"mode": "development", "gateway_tokens": f"alpha:{ALPHA},beta:{BETA}", **fields}  # type: ignore[arg-type]
+    )
+    rows = clickhouse or ClickHouseSettings(clickhouse_url=f"http://127.0.0.1:{free_port()}")
+    return assemble(
+        settings,
+        TraceLog(lambda: make_producer(kafka, request_timeout_ms=int(APPEND_TIMEOUT_S * 1000))),
+        Policies(lambda: make_consumer(kafka), built_in_policies(settings.mode)),
+        FolderStore(folder),
+        Reads(lambda: ClickHouse(rows)),
+        now_us,
+    )
+
+
+@asynccontextmanager
+async def serving(gateway: Gateway, kafka: KafkaSettings) -> AsyncIterator[Front]:
+    """The gateway with its background work, ready or not."""
+    failures: list[BaseException] = []
+    app = create_app(gateway, failures.append)
+    transport = httpx2.ASGITransport(app=app)
+    async with (
+        background(gateway, failures.append),
+        httpx2.AsyncClient(transport=transport, base_url="http://g") as http,
+    ):
+        yield Front(gateway, http, kafka)
+    assert not failures
+
+
+async def until_ready(front: Front, timeout_s: float = 20) -> None:
+    """Wait until /readyz says so."""
+    async with asyncio.timeout(timeout_s):
+        while (await front.http.get("/readyz")).status_code != 200:  # noqa: ASYNC110 - over HTTP there is nothing to wait on
+            await asyncio.sleep(0.05)
+
+
+@pytest.fixture
+async def front(kafka_bootstrap: str, tmp_path: Path) -> AsyncIterator[Front]:
+    """A ready gateway with small limits."""
+    kafka = KafkaSettings(kafka_bootstrap=kafka_bootstrap)
+    await ensure_topics(kafka)
+    limits = {"max_body_bytes": 262_144, "max_chunk_bytes": 65_536, "max_artifact_bytes": 262_144}
+    async with serving(build(kafka, tmp_path, **limits), kafka) as running:
+        await until_ready(running)
+        yield running
