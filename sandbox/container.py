@@ -9,9 +9,7 @@ made in a thread; each container has threads of its own, so that a kill never wa
 from __future__ import annotations
 
 import asyncio
-import io
 import socket
-import tarfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -27,6 +25,7 @@ from docker.utils.socket import frames_iter
 
 from sandbox.environment import INPUT, REPOSITORY, EngineAbsent, EngineLost, ExecResult, ImageMissing
 from sandbox.spec import MIB, Limits
+from sandbox.transfer import Capped, packed
 
 EXPIRES = "pr-telemetry.sandbox.expires"  # label: seconds since the epoch after which nobody needs the container
 DEFAULT_HOST = "unix:///var/run/docker.sock"
@@ -150,7 +149,7 @@ class ContainerEnvironment:
 
     def prepare(self) -> None:
         """Make the folder for input; called once, in a thread."""
-        self._exec(["mkdir", "-p", INPUT], {"user": PREPARING}, _Capped(1024))
+        self._exec(["mkdir", "-p", INPUT], {"user": PREPARING}, Capped(1024))
 
     def describe(self) -> dict[str, str]:
         """See Environment."""
@@ -158,7 +157,7 @@ class ContainerEnvironment:
 
     async def write_files(self, files: Mapping[str, bytes]) -> None:
         """See Environment. The archive goes through a command's input, as a read-only container takes no copy."""
-        archive = _tar(files)
+        archive = packed(files)
         command = ["sh", "-c", f"head -c {len(archive)} | tar -xf - -C {INPUT}"]
         await _in_thread(self._threads, self._feed, command, archive)
 
@@ -173,7 +172,7 @@ class ContainerEnvironment:
         environment: Mapping[str, str] | None = None,
     ) -> ExecResult:
         """See Environment."""
-        started, output = time.monotonic_ns(), _Capped(output_bytes)
+        started, output = time.monotonic_ns(), Capped(output_bytes)
         how = {"user": PREPARING if trusted else RUNNING, "workdir": folder, "environment": dict(environment or {})}
         reading = asyncio.ensure_future(_in_thread(self._threads, self._exec, list(command), how, output))
         try:
@@ -207,7 +206,7 @@ class ContainerEnvironment:
         with suppress(NotFound):
             self._container.remove(force=True)
 
-    def _exec(self, command: list[str], how: dict[str, Any], output: _Capped) -> int:
+    def _exec(self, command: list[str], how: dict[str, Any], output: Capped) -> int:
         name = self._api.exec_create(self._container.id, command, **how)["Id"]
         with _connection(self._api.exec_start(name, socket=True)) as connection:
             for _, chunk in frames_iter(connection, tty=False):  # type: ignore[no-untyped-call]
@@ -243,39 +242,6 @@ def _connection(opened: Any) -> Iterator[Any]:
 def _hang_up(connection: Any) -> None:
     with suppress(OSError, ValueError):
         connection._response.close()
-
-
-class _Capped:
-    """The first and the last half of an output, never more than `cap` bytes in all."""
-
-    def __init__(self, cap: int) -> None:
-        self._half = cap // 2
-        self._head, self._tail, self._size = bytearray(), bytearray(), 0
-
-    def add(self, data: bytes) -> None:
-        self._size += len(data)
-        room = self._half - len(self._head)
-        self._head += data[:room]
-        self._tail += data[room:]
-        if len(self._tail) > 2 * self._half:
-            del self._tail[: -self._half]
-
-    @property
-    def truncated(self) -> bool:
-        return self._size > 2 * self._half
-
-    def joined(self) -> bytes:
-        return bytes(self._head + self._tail[-self._half :])
-
-
-def _tar(files: Mapping[str, bytes]) -> bytes:
-    archive = io.BytesIO()
-    with tarfile.open(fileobj=archive, mode="w") as tar:
-        for name, data in files.items():
-            member = tarfile.TarInfo(name)
-            member.size = len(data)
-            tar.addfile(member, io.BytesIO(data))
-    return archive.getvalue()
 
 
 def _sweep(client: docker.DockerClient, now_s: float) -> int:
