@@ -18,7 +18,7 @@ from ingest_gateway.redaction import Redactor
 from ingest_gateway.validation import artifact_kind, artifact_name
 from ingest_gateway.writes import model_answer
 from pipeline.canonical import PREFIX, digest
-from pipeline.errors import Retryable
+from pipeline.errors import Refused, Retryable
 from pipeline.objectstore import ObjectMissing, artifact_key
 from schemas.records import ArtifactStored
 
@@ -63,7 +63,7 @@ async def put_artifact(request: Request) -> Response:
         record = _record(request, upload, data, gateway.clock(), redactor)
         try:
             await gateway.store.put(artifact_key(upload.project, upload.trace_id, record.sha256, private), data)
-        except Retryable as error:
+        except (Retryable, Refused) as error:
             raise Problem(STORE_UNAVAILABLE, "the artifact cannot be stored now", retry_after_s=2) from error
         await gateway.log.append(upload.trace_id, record)
     gateway.metrics.artifact_bytes.inc(record.size)
@@ -84,6 +84,6 @@ async def get_artifact(request: Request) -> Response:
         data = await gateway.store.get(artifact_key(project, trace_id, sha256, private=False))
     except ObjectMissing:
         raise Problem(NOT_FOUND, "no such artifact") from None
-    except Retryable as error:
+    except (Retryable, Refused) as error:
         raise Problem(STORE_UNAVAILABLE, "the artifact cannot be read now", retry_after_s=2) from error
     return Response(data, headers={**INERT, "ETag": f'"{sha256}"'}, media_type=UNTYPED)
