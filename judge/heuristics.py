@@ -209,7 +209,8 @@ def grade(rubric: Rubric, features: Features, seqs: Seqs) -> tuple[Grade, ...]:
 
 
 def _said(grade: int, *remarks: Remark) -> Opinion:
-    reasons = tuple(remark.words for remark in remarks)
+    # What is lacking comes last, so that a "not:" is never read as covering what follows it.
+    reasons = tuple(remark.words for remark in sorted(remarks, key=lambda remark: not remark.good))
     return Opinion(grade, reasons, _cited(remarks))
 
 

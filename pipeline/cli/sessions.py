@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from clients.view import print_trace
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
@@ -16,6 +15,7 @@ from clients.importers.formats import NotThisFormat
 from clients.problems import ApiProblem, ConnectionLost, EventTooLarge, NotReady
 from clients.recorded import Session, session_of
 from clients.session import ALL_STAGES, submit, wait_for
+from clients.view import print_trace
 from pipeline.settings import ClientSettings, load
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
