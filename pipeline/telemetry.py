@@ -5,6 +5,7 @@ import sys
 from types import TracebackType
 
 import structlog
+from structlog.tracebacks import ExceptionDictTransformer
 
 from pipeline.errors import Explained
 
@@ -27,7 +28,8 @@ def configure_logs(service: str, level: str = "INFO") -> None:
             foreign_pre_chain=shared,
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                structlog.processors.dict_tracebacks,
+                # Without the frames' variables: among them are secrets and what participants wrote.
+                structlog.processors.ExceptionRenderer(ExceptionDictTransformer(show_locals=False)),
                 structlog.processors.JSONRenderer(),
             ],
         )

@@ -16,7 +16,9 @@ configure_logs("service", "INFO")
 logger("x").info("started", answer=42)
 logging.getLogger("library").warning("careful")
 logger("x").debug("not shown")
-raise {error}("no such thing")
+def fail(variable):
+    raise {error}("no such thing")
+fail("a " + "secret")
 """
 
 
@@ -24,6 +26,7 @@ def _lines(error: str) -> list[dict[str, object]]:
     done = subprocess.run([sys.executable, "-c", SERVICE.format(error=error)], capture_output=True, text=True)
     assert done.returncode == 1
     assert done.stdout == ""
+    assert "a secret" not in done.stderr
     return [json.loads(line) for line in done.stderr.splitlines()]
 
 
