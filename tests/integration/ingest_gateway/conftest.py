@@ -119,9 +119,7 @@ def bearer(token: str) -> dict[str, str]:
 
 def build(kafka: KafkaSettings, folder: Path, clickhouse: ClickHouseSettings | None = None, **fields: Any) -> Gateway:
     """A gateway in development mode; without ClickHouse unless one is given."""
-    settings = GatewaySettings(
-        **{"mode": "development", "gateway_tokens": f"alpha:{ALPHA},beta:{BETA}", **fields}  # type: ignore[arg-type]
-    )
+    settings = GatewaySettings(**{"mode": "development", "gateway_tokens": f"alpha:{ALPHA},beta:{BETA}", **fields})
     rows = clickhouse or ClickHouseSettings(clickhouse_url=f"http://127.0.0.1:{free_port()}")
     return assemble(
         settings,
@@ -159,7 +157,7 @@ async def front(kafka_bootstrap: str, tmp_path: Path) -> AsyncIterator[Front]:
     """A ready gateway with small limits."""
     kafka = KafkaSettings(kafka_bootstrap=kafka_bootstrap)
     await ensure_topics(kafka)
-    limits = {"max_body_bytes": 262_144, "max_chunk_bytes": 65_536, "max_artifact_bytes": 262_144}
-    async with serving(build(kafka, tmp_path, **limits), kafka) as running:
+    gateway = build(kafka, tmp_path, max_body_bytes=262_144, max_chunk_bytes=65_536, max_artifact_bytes=262_144)
+    async with serving(gateway, kafka) as running:
         await until_ready(running)
         yield running

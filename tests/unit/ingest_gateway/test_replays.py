@@ -10,7 +10,7 @@ ONE, TWO = b"mac-1", b"mac-2"
 
 def refused(replays: Replays, keys: list[object], mac: bytes, kind: Kind) -> None:
     with pytest.raises(Problem) as problem:
-        replays.begin(keys, mac)  # type: ignore[arg-type]
+        replays.begin(keys, mac)
     assert problem.value.kind is kind
 
 
