@@ -1,7 +1,8 @@
 """One partition on its way into ClickHouse: when its next block is cut, and what may be committed. Pure; time is given.
 
-A block lingers a moment for company, and starts at least INTERVAL_S after the one before it: small blocks are what
-slows ClickHouse down. A partition that was taken over in the middle of a block repeats exactly that block first.
+A block lingers a moment for company. On average there is one in INTERVAL_S, because many small blocks are what slows
+ClickHouse down; after a quiet time BURST of them may follow each other, so that few records are not kept waiting for a
+rule against many. A partition that was taken over in the middle of a block repeats exactly that block first.
 """
 
 from collections import deque
@@ -10,8 +11,9 @@ from aiokafka.structs import ConsumerRecord
 
 from sinks.blocks import MAX_BYTES, MAX_ROWS, Block, Entry, block_of, plan, planned_prefix, prefix
 
-LINGER_S = 0.15
+LINGER_S = 0.1
 INTERVAL_S = 1.0
+BURST = 3
 Commit = tuple[int, str]
 """(next offset, metadata)"""
 
@@ -26,7 +28,7 @@ class Partition:
         self._entries: list[Entry] = []
         self._planned: int | None = None
         self._due = 0.0
-        self._quiet_until = 0.0
+        self._spent_until = 0.0
         self.rows = self.size = 0
 
     @property
@@ -60,13 +62,14 @@ class Partition:
         if not block.rows:
             return block.last + 1, ""
         self.block = block
+        self._spent_until = max(self._spent_until, now) + INTERVAL_S
         return block.first, plan(block.last)
 
-    def inserted(self, now: float) -> Commit:
+    def inserted(self) -> Commit:
         """The block is in all its tables: what to commit."""
         assert self.block
         done = self.block.last + 1
-        self.block, self._quiet_until = None, now + INTERVAL_S
+        self.block = None
         return done, ""
 
     def _length(self, now: float) -> int:
@@ -75,6 +78,7 @@ class Partition:
         if self._planned is not None and self._entries and self._entries[0].offset <= self._planned:
             return planned_prefix(self._entries, self._planned)
         full = self.rows >= MAX_ROWS or self.size >= MAX_BYTES
-        if now < self._quiet_until or (now < self._due and not full):
+        spent = self._spent_until > now + (BURST - 1) * INTERVAL_S
+        if spent or (now < self._due and not full):
             return 0
         return prefix(self._entries)

@@ -54,6 +54,8 @@ class Sink:
 
     def room(self) -> int:
         states = self._partitions.values()
+        if any(state.block for state in states):
+            return 0  # the loop polls again at once, and nothing piles up while ClickHouse is away
         held = [state for state in states if not state.recovering]
         if sum(state.rows for state in held) >= 2 * MAX_ROWS or sum(state.size for state in held) >= 2 * MAX_BYTES:
             return 0
@@ -74,8 +76,7 @@ class Sink:
         block = state.block
         if block is None:
             return state.cut(time.monotonic())
-        started = time.monotonic()
-        if self._inserting.waiting(started):
+        if self._inserting.waiting(time.monotonic()):
             return None
         try:
             await asyncio.to_thread(self._insert, block)
@@ -83,7 +84,7 @@ class Sink:
             self._failed(self._inserting, error)
             return None
         self._inserting.succeeded()
-        return state.inserted(started)
+        return state.inserted()
 
     async def _prepare(self, state: Partition) -> None:
         """Turn records into entries, as far as the object store is there to open their documents."""

@@ -4,7 +4,9 @@ Faust acks an event that it skips after a rebalance, and commits past an unfinis
 (faust #606). So its own bookkeeping is kept tidy and then ignored: offsets come from the leases.
 """
 
+import tempfile
 from collections.abc import Iterable
+from pathlib import Path
 
 import faust
 from faust.transport.drivers.aiokafka import Consumer, Transport
@@ -16,6 +18,8 @@ from streams.leases import Leases
 from streams.outbox import Outbox
 
 GROUP = "streams"
+# Faust makes this folder, by default in the working directory, though nothing is ever kept in it.
+EMPTY_DATADIR = Path(tempfile.gettempdir()) / "pr-telemetry-streams"
 SESSION_TIMEOUT_S = 8  # after kill -9 so long until another worker, or the same one restarted, gets the partitions
 
 
@@ -58,6 +62,7 @@ def make_app(kafka: KafkaSettings, leases: Leases, outbox: Outbox) -> AssemblyAp
         GROUP,
         broker=";".join(f"kafka://{broker.strip()}" for broker in kafka.kafka_bootstrap.split(",")),
         store="memory://",
+        datadir=EMPTY_DATADIR,
         web_enabled=False,
         topic_allow_declare=False,
         topic_disable_leader=True,

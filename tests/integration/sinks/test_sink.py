@@ -94,10 +94,10 @@ async def test_a_crash_after_the_plan_repeats_exactly_that_block(lab: Lab, inser
     for one in ids:
         await lab.write(TRACE_ASSEMBLED, finished(one))
     entries = [
-        Entry(first + i, rows_of(finished(one), Position(*tp, first + i), document_of(one, 5)))
+        Entry(first + i, rows_of(finished(one), Position(tp.topic, tp.partition, first + i), document_of(one, 5)))
         for i, one in enumerate(ids[:3])
     ]
-    block = block_of(*tp, entries)
+    block = block_of(tp.topic, tp.partition, entries)
     for table in inserted:
         lab.clickhouse.insert(table, *columns(block.rows[table]), block.token(table))
     await lab.commit(tp, first, plan(block.last))

@@ -16,14 +16,12 @@ pytestmark = pytest.mark.integration
 
 
 def _insert(clickhouse: ClickHouse, record: Record, offset: int, topic: str = "topic") -> None:
-    document = document_of(record.trace_id, record.event_count, record.revision) if _has_document(record) else None  # type: ignore[union-attr]
+    document = None
+    if isinstance(record, TraceAssembled):
+        document = document_of(record.trace_id, record.event_count, record.revision)
     block = block_of(topic, 0, [Entry(offset, rows_of(record, Position(topic, 0, offset), document))])
     for table, rows in block.rows.items():
         clickhouse.insert(table, *columns(rows), block.token(table))
-
-
-def _has_document(record: Record) -> bool:
-    return isinstance(record, TraceAssembled)
 
 
 def _rows(clickhouse: ClickHouse, view: str, trace_id: str, order: str = "1") -> list[dict[str, Any]]:

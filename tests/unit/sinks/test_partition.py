@@ -1,7 +1,7 @@
 """When a partition's block is cut, and what is committed around it."""
 
 from sinks.blocks import MAX_ROWS, Entry
-from sinks.partition import INTERVAL_S, LINGER_S, Partition
+from sinks.partition import BURST, INTERVAL_S, LINGER_S, Partition
 
 ROW = {"a": 1}
 
@@ -23,7 +23,7 @@ def test_a_plan_is_committed_before_and_the_offset_after_the_insertion() -> None
     assert partition.cut(10.0 + LINGER_S) == (4, "plan:5")
     assert partition.block
     assert (partition.block.first, partition.block.last) == (4, 5)
-    assert partition.inserted(10.3) == (6, "")
+    assert partition.inserted() == (6, "")
     assert partition.block is None
 
 
@@ -36,14 +36,17 @@ def test_the_first_record_waits_for_company_but_not_for_long() -> None:
     assert partition.cut(10.0 + LINGER_S) == (0, "plan:1")
 
 
-def test_blocks_of_a_partition_keep_their_distance_even_when_full() -> None:
+def test_after_a_few_blocks_there_is_one_in_an_interval_even_when_full() -> None:
     partition = _partition()
-    partition.add(_entry(0), 10.0)
-    partition.cut(10.0 + LINGER_S)
-    partition.inserted(10.5)
-    partition.add(_entry(1, MAX_ROWS), 10.6)
-    assert partition.cut(10.5 + INTERVAL_S * 0.9) is None
-    assert partition.cut(10.5 + INTERVAL_S) == (1, "plan:1")
+    for offset in range(BURST):
+        partition.add(_entry(offset, MAX_ROWS), 10.0)
+        assert partition.cut(10.0) == (offset, f"plan:{offset}")
+        partition.inserted()
+    for number in range(3):
+        partition.add(_entry(BURST + number, MAX_ROWS), 10.0 + number * INTERVAL_S)
+        assert partition.cut(10.0 + (number + 0.9) * INTERVAL_S) is None
+        assert partition.cut(10.0 + (number + 1) * INTERVAL_S)
+        partition.inserted()
 
 
 def test_a_full_block_does_not_linger() -> None:
@@ -59,7 +62,7 @@ def test_while_a_block_is_inserted_the_next_one_only_grows() -> None:
     partition.cut(11.0)
     partition.add(_entry(1), 11.0)
     assert partition.cut(99.0) is None
-    partition.inserted(99.0)
+    partition.inserted()
     assert partition.cut(99.0 + INTERVAL_S) == (1, "plan:1")
 
 
@@ -83,7 +86,7 @@ def test_a_block_that_was_planned_is_waited_for_and_repeated_alone() -> None:
     assert partition.cut(10.0) == (4, "plan:6")
     recovering.append(partition.recovering)
     assert recovering == [True, False]
-    partition.inserted(10.0)
+    partition.inserted()
     assert partition.cut(10.0 + INTERVAL_S) == (7, "plan:7")
 
 
