@@ -9,10 +9,10 @@ import orjson
 
 @dataclass(frozen=True, slots=True)
 class FieldError:
-    """One fault of a request body: `pointer` leads there (RFC 6901), `detail` says what is wrong."""
+    """One fault of a request body: `pointer` leads there (RFC 6901), `reason` says what is wrong."""
 
     pointer: str
-    detail: str
+    reason: str
 
 
 class ApiProblem(Exception):
@@ -20,7 +20,7 @@ class ApiProblem(Exception):
 
     def __init__(self, status: int, title: str, detail: str, type_: str, errors: tuple[FieldError, ...]) -> None:
         self.status, self.title, self.detail, self.type, self.errors = status, title, detail, type_, errors
-        faults = "".join(f"\n  {error.pointer or '(body)'}: {error.detail}" for error in errors)
+        faults = "".join(f"\n  {error.pointer or '(body)'}: {error.reason}" for error in errors)
         super().__init__(f"{status} {title}: {detail}{faults}" if detail else f"{status} {title}{faults}")
 
 
@@ -65,4 +65,4 @@ def _json_object(content: bytes) -> dict[str, Any]:
 
 
 def _field_error(error: dict[str, Any]) -> FieldError:
-    return FieldError(str(error.get("pointer", "")), str(error.get("detail") or error.get("message") or ""))
+    return FieldError(str(error.get("pointer", "")), str(error.get("reason", "")))

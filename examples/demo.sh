@@ -41,8 +41,8 @@ ORDER BY mean_grade"
 
 echo; echo "== What are sessions made of?"
 pr-telemetry sql "
-SELECT task_id AS session, num_rationale_notes AS notes, num_cmd_runs AS commands, num_file_edits AS edits,
-       num_test_runs AS test_runs, failures_before_first_green AS failures_before_green, duration_s AS seconds
+SELECT task_id AS session, rationale_notes AS notes, cmd_runs AS commands, num_file_edits AS edits, test_runs,
+       failures_before_first_green AS failures_before_green, duration_s AS seconds
 FROM v1_traces
 ORDER BY seconds"
 

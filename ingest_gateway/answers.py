@@ -97,6 +97,9 @@ class Trace(BaseModel):
     outcome: str | None = None
     received_at: str | None = None
     completed_at: str | None = None
+    created_at: str | None = None
+    closed_at: str | None = None
+    queryable_at: str | None = None
     session: dict[str, Any] | None = None
     task: dict[str, Any] | None = None
     repo: dict[str, Any] | None = None

@@ -1,6 +1,7 @@
 """`submit`, `import`, `view`, `results`: sessions in through the HTTP interface, results out."""
 
 from collections.abc import Callable, Collection, Iterable
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -131,8 +132,12 @@ def _line(document: dict[str, Any]) -> dict[str, Any]:
         "integrity": document["integrity"]["status"],
         "verdict": verdict,
         "score": judge.get("overall"),
-        "queryable_s": document.get("queryable_s"),
+        "queryable_s": (_time(document, "queryable_at") - _time(document, "closed_at")).total_seconds(),
     }
+
+
+def _time(document: dict[str, Any], name: str) -> datetime:
+    return datetime.fromisoformat(document[name])
 
 
 def _results_table(lines: list[dict[str, Any]]) -> Table:
@@ -141,7 +146,7 @@ def _results_table(lines: list[dict[str, Any]]) -> Table:
         table.add_column(column, no_wrap=True)
     for line in lines:
         score = "unscored" if line["score"] is None else f"{line['score']:.2f}"
-        after = "" if line["queryable_s"] is None else f"{line['queryable_s']:.2f} s"
+        after = f"{line['queryable_s']:.2f} s"
         trace, events = f"…{line['trace'][-8:]}", str(line["events"])
         table.add_row(trace, events, line["integrity"], line["verdict"], score, after, line["task"])
     return table

@@ -112,13 +112,14 @@ async def test_a_crash_after_the_plan_repeats_exactly_that_block(lab: Lab, inser
 
 
 async def test_kill_9_at_any_moment_loses_and_doubles_nothing(lab: Lab) -> None:
-    ids = [fresh_id() for _ in range(120)]
-    moments = random.Random(7)
+    ids: list[str] = []
+    moments, killed = random.Random(7), asyncio.Event()
 
     async def produce() -> None:
-        for one in ids:
-            await lab.write(TRACE_ASSEMBLED, finished(one), one)
-            await lab.write(TRACE_VALIDATED, example(TraceValidated, one), one)
+        while not killed.is_set():
+            ids.append(fresh_id())
+            await lab.write(TRACE_ASSEMBLED, finished(ids[-1]), ids[-1])
+            await lab.write(TRACE_VALIDATED, example(TraceValidated, ids[-1]), ids[-1])
             await asyncio.sleep(0.1)
 
     producing = asyncio.create_task(produce())
@@ -127,6 +128,7 @@ async def test_kill_9_at_any_moment_loses_and_doubles_nothing(lab: Lab) -> None:
         await lab.until_rows_grow("SELECT count() FROM events")
         await asyncio.sleep(moments.random())
         process.kill()
+    killed.set()
     await producing
     with lab.sink():
         await lab.until(len(ids), TRACES, timeout_s=40, ids=ids)

@@ -111,7 +111,7 @@ def test_a_refusal_is_raised_at_once_with_its_pointers(client: TelemetryClient, 
         "type": "https://example.com/invalid",
         "title": "Invalid events",
         "detail": "1 event is invalid",
-        "errors": [{"pointer": "/events/0/seq", "detail": "must be an integer"}],
+        "errors": [{"pointer": "/events/0/seq", "reason": "must be an integer"}],
     }
     gateway.failures = [JSONResponse(problem, 422)]
     with pytest.raises(ApiProblem) as caught:

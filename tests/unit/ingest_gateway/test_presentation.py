@@ -9,6 +9,7 @@ from ingest_gateway.answers import Trace
 from ingest_gateway.presentation import in_seconds, open_trace, whole_trace
 from ingest_gateway.reads import Whole
 
+AT = datetime(2026, 1, 2, tzinfo=UTC)
 TRACE_ID = "trace-" + "0" * 32
 ROW: dict[str, Any] = {
     "trace_id": TRACE_ID,
@@ -16,6 +17,9 @@ ROW: dict[str, Any] = {
     "project": "alpha",
     "stage": "done",
     "outcome": "completed",
+    "created_at": AT,
+    "closed_at": AT,
+    "queryable_at": AT,
     "participant_id": "p1",
     "consent": "research",
     "task_id": "t1",
@@ -79,6 +83,7 @@ def test_a_whole_trace() -> None:
         "by_type": {"wait_s": 0.25},
         "clock_skew_s": -1.0,
     }
+    assert answer["queryable_at"] == AT.isoformat()
     assert answer["integrity"]["event_hash_chain"] == "sha256:aa"
     assert answer["integrity"]["status"] == "verified"
     assert answer["qa"]["validation"]["verdict"] == "fixed"

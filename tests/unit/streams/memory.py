@@ -35,8 +35,10 @@ class MemoryLog:
 
     def append(self, record: Record | bytes) -> ConsumerRecord:
         """Add a record at the end; bytes are poison."""
-        poison = isinstance(record, bytes)
-        value, key = (record, b"poison") if poison else (encode(record), record.trace_id.encode())  # type: ignore
+        if isinstance(record, bytes):
+            value, key = record, b"poison"
+        else:
+            value, key = encode(record), getattr(record, "trace_id", "").encode()
         self.records.append(logged(len(self.records), value, key))
         return self.records[-1]
 

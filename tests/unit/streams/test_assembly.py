@@ -79,14 +79,15 @@ def test_an_expiry_that_crossed_with_a_chunk_is_void() -> None:
 
 def test_an_erased_trace_makes_no_revision_and_is_dropped() -> None:
     open_traces = OpenTraces()
-    for offset, record in enumerate((created(), chunk(0), ERASED)):
+    records: tuple[Record, ...] = (created(), chunk(0), ERASED)
+    for offset, record in enumerate(records):
         assert open_traces.apply(offset, record) is None
     assert len(open_traces) == 0
 
 
 def test_a_record_taken_twice_changes_nothing_and_answers_the_same() -> None:
     open_traces = OpenTraces()
-    records = (created(), chunk(0), completed())
+    records: tuple[Record, ...] = (created(), chunk(0), completed())
     for offset, record in enumerate(records):
         first, again = open_traces.apply(offset, record), open_traces.apply(offset, record)
         assert (first is None) == (again is None)

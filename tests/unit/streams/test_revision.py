@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from pipeline.canonical import dumps, loads
 from pipeline.chain import extend, genesis, spell
 from schemas.codec import encode
-from schemas.records import ArtifactStored, EventsAppended
+from schemas.records import ArtifactStored, EventsAppended, Record
 from streams.assembly import Trace, begin
 from streams.integrity import verify
 from streams.revision import assemble, build_document
@@ -26,7 +26,8 @@ documents = st.dictionaries(
 def finished(*chunks: EventsAppended, **about: object) -> Trace:
     """A completed trace of these chunks."""
     trace = begin(created(**about), 10)  # type: ignore[arg-type]
-    for offset, record in enumerate((*chunks, completed(chunks)), start=11):
+    records: tuple[Record, ...] = (*chunks, completed(chunks))
+    for offset, record in enumerate(records, start=11):
         trace.apply(offset, record)
     return trace
 

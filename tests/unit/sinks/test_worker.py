@@ -1,0 +1,63 @@
+"""The sink's step where something is away: it waits, and holds up only what needs it."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from aiokafka.structs import ConsumerRecord, TopicPartition
+
+from pipeline.clickhouse import ClickHouse
+from pipeline.deadletter import DeadLetters
+from pipeline.kafka import make_producer
+from pipeline.s3store import S3Store
+from pipeline.settings import ClickHouseSettings, KafkaSettings, ObjectStoreSettings
+from schemas.codec import encode
+from schemas.records import Record, TraceErased
+from schemas.topics import TRACE_ASSEMBLED, TRACE_LOG
+from sinks.worker import BATCH, Sink
+from tests.support.finished import example, finished, fresh_id
+from tests.support.ports import free_port
+
+ASSEMBLED, LOG = TopicPartition(TRACE_ASSEMBLED.name, 0), TopicPartition(TRACE_LOG.name, 0)
+
+
+def _record(tp: TopicPartition, offset: int, record: Record) -> ConsumerRecord:
+    value = encode(record)
+    return ConsumerRecord(tp.topic, tp.partition, offset, 0, 0, b"key", value, None, 3, len(value), [])
+
+
+@pytest.fixture
+async def sink() -> AsyncIterator[Sink]:
+    """Its object store and its ClickHouse are away, its group has committed nothing."""
+
+    async def committed(_partitions: list[TopicPartition]) -> dict[Any, Any]:
+        return {}
+
+    store = S3Store(ObjectStoreSettings(s3_endpoint=f"http://127.0.0.1:{free_port()}"))
+    clickhouse = ClickHouse(ClickHouseSettings(clickhouse_url=f"http://127.0.0.1:{free_port()}"))
+    producer = make_producer(KafkaSettings())
+    sink = Sink(clickhouse, store, DeadLetters(producer, "group", "stage"), committed)
+    await sink.assigned([ASSEMBLED, LOG])
+    yield sink
+    await producer.stop()
+
+
+async def test_a_document_that_cannot_be_fetched_now_holds_up_its_partition_only(sink: Sink) -> None:
+    one = fresh_id()
+    await sink.submit(_record(ASSEMBLED, 0, finished(one, document=None, document_ref="documents/there")))
+    await sink.submit(_record(LOG, 0, example(TraceErased, one)))
+    assert await sink.poll() == {LOG: (1, "")}
+    assert await sink.poll() == {}
+    assert sink.room() == BATCH - 1
+
+
+async def test_while_clickhouse_is_away_nothing_is_committed_or_taken(sink: Sink) -> None:
+    await sink.submit(_record(ASSEMBLED, 7, finished(fresh_id())))
+    commits: dict[TopicPartition, tuple[int, str]] = {}
+    while not commits:
+        commits = dict(await sink.poll())
+    assert commits == {ASSEMBLED: (7, "plan:7")}
+    assert [await sink.poll() for _ in range(3)] == [{}, {}, {}]
+    assert sink.room() == 0
+    await sink.revoked([ASSEMBLED])
+    assert sink.room() == BATCH
