@@ -9,6 +9,7 @@ from collections import deque
 
 from aiokafka.structs import ConsumerRecord
 
+from sinks.backoff import Backoff
 from sinks.blocks import MAX_BYTES, MAX_ROWS, Block, Entry, block_of, plan, planned_prefix, prefix
 
 LINGER_S = 0.1
@@ -19,11 +20,12 @@ Commit = tuple[int, str]
 
 
 class Partition:
-    """Records come in as `raw`, become entries, then a block. Times are seconds of one monotonic clock."""
+    """Records come in as `raw`, are opened to become entries, then a block. Times are seconds of one monotonic clock."""
 
     def __init__(self, topic: str, partition: int) -> None:
         self._topic, self._partition = topic, partition
         self.raw: deque[ConsumerRecord] = deque()
+        self.opening = Backoff()
         self.block: Block | None = None
         self._entries: list[Entry] = []
         self._planned: int | None = None

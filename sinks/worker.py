@@ -40,7 +40,7 @@ class Sink:
         self._clickhouse, self._store, self._dead_letters = clickhouse, store, dead_letters
         self._committed = committed
         self._partitions: dict[TopicPartition, Partition] = {}
-        self._inserting, self._opening = Backoff(), Backoff()
+        self._inserting = Backoff()
 
     async def assigned(self, partitions: Iterable[TopicPartition]) -> None:
         self._partitions = {tp: Partition(tp.topic, tp.partition) for tp in partitions}
@@ -88,13 +88,13 @@ class Sink:
 
     async def _prepare(self, state: Partition) -> None:
         """Turn records into entries, as far as the object store is there to open their documents."""
-        while state.raw and not self._opening.waiting(time.monotonic()):
+        while state.raw and not state.opening.waiting(time.monotonic()):
             try:
                 entry = await self._entry(state.raw[0])
             except Retryable as error:
-                self._failed(self._opening, error)
+                self._failed(state.opening, error)
                 break
-            self._opening.succeeded()
+            state.opening.succeeded()
             state.raw.popleft()
             state.add(entry, time.monotonic())
 
