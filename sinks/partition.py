@@ -20,7 +20,7 @@ Commit = tuple[int, str]
 
 
 class Partition:
-    """Records come in as `raw`, are opened to become entries, then a block. Times are seconds of one monotonic clock."""
+    """Records come in as `raw`, are opened to be entries, then a block. Times are seconds of one monotonic clock."""
 
     def __init__(self, topic: str, partition: int) -> None:
         self._topic, self._partition = topic, partition
