@@ -59,7 +59,8 @@ def test_the_document_says_everything_of_the_trace() -> None:
     )
     trace = begin(created(task_description="long", start_commit="abcdef1", redactions={"token": 2}), 10)
     only = chunk(0, [note(0)], redactions={"key": 1})
-    for offset, record in enumerate((log, only, only, completed()), start=11):
+    records: tuple[Record, ...] = (log, only, only, completed())
+    for offset, record in enumerate(records, start=11):
         trace.apply(offset, record)
     revision, document = assemble(trace, PARTITION)
     assert loads(document) == {
