@@ -20,6 +20,8 @@ from clients.view import print_trace
 from pipeline.settings import ClientSettings, load
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
+COLUMNS = ("trace", "events", "integrity", "verdict", "score", "queryable", "task")
+WIDE = 120
 out, err = Console(), Console(stderr=True)
 
 
@@ -101,7 +103,8 @@ def results(
     if json:
         out.print_json(data=lines)
     else:
-        out.print(_results_table(lines))
+        # Rich drops whole columns where they do not fit; a line that the terminal wraps keeps them all.
+        Console(width=max(out.width, WIDE)).print(_results_table(lines))
 
 
 def _documents(trace_ids: list[str], wait: float) -> list[dict[str, Any]]:
@@ -141,12 +144,18 @@ def _time(document: dict[str, Any], name: str) -> datetime:
 
 
 def _results_table(lines: list[dict[str, Any]]) -> Table:
+    cells = [_cells(line) for line in lines]
     table = Table(box=None, pad_edge=False)
-    for column in ("trace", "events", "integrity", "verdict", "score", "queryable", "task"):
-        table.add_column(column, no_wrap=True)
-    for line in lines:
-        score = "unscored" if line["score"] is None else f"{line['score']:.2f}"
-        after = f"{line['queryable_s']:.2f} s"
-        trace, events = f"…{line['trace'][-8:]}", str(line["events"])
-        table.add_row(trace, events, line["integrity"], line["verdict"], score, after, line["task"])
+    for name, *column in zip(COLUMNS, *cells, strict=True):
+        # Only the last column, the title, is cut where the table is too wide.
+        width = None if name == COLUMNS[-1] else max(len(cell) for cell in (name, *column))
+        table.add_column(name, no_wrap=True, min_width=width)
+    for row in cells:
+        table.add_row(*row)
     return table
+
+
+def _cells(line: dict[str, Any]) -> tuple[str, ...]:
+    score = "unscored" if line["score"] is None else f"{line['score']:.2f}"
+    trace, after = f"…{line['trace'][-8:]}", f"{line['queryable_s']:.2f} s"
+    return trace, str(line["events"]), line["integrity"], line["verdict"], score, after, line["task"]
