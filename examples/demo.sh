@@ -25,7 +25,7 @@ pr-telemetry results --wait 300 "${traces[@]}"
 
 echo; echo "== Which sessions did sound work, and did it pay off?"
 pr-telemetry sql "
-SELECT t.task_id AS session, v.verdict AS verdict, v.level AS level, s.overall AS score, t.active_s AS active_s
+SELECT t.task_id AS session, v.verdict AS verdict, v.level AS level, s.overall AS score, round(t.active_s, 1) AS active_s
 FROM v1_traces AS t
 JOIN v1_validations AS v ON v.trace_id = t.trace_id AND v.latest
 JOIN v1_judgements AS s ON s.trace_id = t.trace_id AND s.current
@@ -42,7 +42,7 @@ ORDER BY mean_grade"
 echo; echo "== What are sessions made of?"
 pr-telemetry sql "
 SELECT task_id AS session, rationale_notes AS notes, cmd_runs AS commands, num_file_edits AS edits, test_runs,
-       failures_before_first_green AS failures_before_green, duration_s AS seconds
+       failures_before_first_green AS failures_before_green, round(duration_s, 1) AS seconds
 FROM v1_traces
 ORDER BY seconds"
 
