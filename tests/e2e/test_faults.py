@@ -59,9 +59,10 @@ def _kill_each_once(stack: Stack, seed: int) -> None:
         os.kill(pid, signal.SIGKILL)
 
 
-def test_killed_services_lose_and_double_nothing(fragile: Stack) -> None:
+@pytest.mark.parametrize("seed", [7, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(100, 110))])
+def test_killed_services_lose_and_double_nothing(fragile: Stack, seed: int) -> None:
     with ThreadPoolExecutor(5) as pool:
-        killer = pool.submit(_kill_each_once, fragile, 7)
+        killer = pool.submit(_kill_each_once, fragile, seed)
         ids = list(pool.map(lambda number: _submit_slowly(fragile, number), range(TRACES)))
         killer.result()
     named = ", ".join(f"'{trace_id}'" for trace_id in ids)
