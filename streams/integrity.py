@@ -26,11 +26,16 @@ Event = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """A chunk that counts, with its offset and its events parsed; None where an event cannot be read."""
+    """A chunk that counts, with its offset and its events parsed; None where an event cannot be read.
+
+    `receipted`: the digests that the client may have been given for it. A repeat has another one where redaction rules
+    changed between the two.
+    """
 
     offset: int
     record: EventsAppended
     events: tuple[Event | None, ...]
+    receipted: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +84,8 @@ def _settle_repeats(trace: Trace) -> tuple[list[Placed], list[Finding]]:
     for seq, same_seq in groupby(sorted(trace.chunks, key=lambda c: (c.seq, c.offset)), key=lambda c: c.seq):
         first, *others = same_seq
         record = first.unpack()
-        chunks.append(Placed(first.offset, record, tuple(map(parse, record.events))))
+        receipted = frozenset(held.digest for held in (first, *others) if first.same_upload(held))
+        chunks.append(Placed(first.offset, record, tuple(map(parse, record.events)), receipted))
         for other in others:
             same = first.same_upload(other)
             kind, how = ("duplicate", "stored again") if same else ("fork", "stored again with other content")
@@ -104,7 +110,7 @@ def _links(chunks: Sequence[Placed]) -> Iterator[Finding]:
     for chunk in chunks:
         said, seq = chunk.record.prev_chunk_digest, chunk.record.chunk_seq
         before = by_seq.get(seq - 1)
-        if said is None or (before is None and seq > 0) or (before and before.record.chunk_digest == said):
+        if said is None or (before is None and seq > 0) or (before and said in before.receipted):
             continue
         offsets = (before.offset, chunk.offset) if before else (chunk.offset,)
         yield Finding(kind="broken_link", detail=f"chunk {seq} follows {said}, which is not before it", offsets=offsets)
@@ -161,7 +167,7 @@ def _client_counts(chunks: Sequence[Placed], said: TraceCompleted, completed_off
         yield Finding(kind="count_mismatch", detail=detail, offsets=(completed_offset,))
     if said.last_digest is None:
         return
-    last = next((chunk for chunk in chunks if chunk.record.chunk_digest == said.last_digest), None)
+    last = next((chunk for chunk in chunks if said.last_digest in chunk.receipted), None)
     if last is None:
         detail = f"the chunk of the client's last receipt, {said.last_digest}, is not in the log"
         yield Finding(kind="truncated", detail=detail, offsets=(completed_offset,))

@@ -87,6 +87,29 @@ def test_a_chunk_rewritten_with_its_digest_breaks_the_link_of_the_next() -> None
     assert found(sent[0], rewritten, sent[2], completed(sent)) == (["broken_link"], False, True)
 
 
+def _redacted_otherwise(sent: EventsAppended) -> EventsAppended:
+    """The same upload, stored again by a gateway that forgot the first copy and has other redaction rules."""
+    events = [note(i, text="[REDACTED:assignment:01234567]") for i in range(3 * sent.chunk_seq, 3 * sent.chunk_seq + 3)]
+    return chunk(sent.chunk_seq, events, prev_chunk_digest=sent.prev_chunk_digest, body_mac=sent.body_mac)
+
+
+def test_a_client_may_go_on_from_the_receipt_of_either_copy() -> None:
+    first = chunk(0)
+    again = _redacted_otherwise(first)
+    assert again.chunk_digest != first.chunk_digest
+    for receipted in (first, again):
+        second = chunk(1, prev_chunk_digest=receipted.chunk_digest)
+        for last in (second, _redacted_otherwise(second)):
+            said = completed([first, last])
+            assert found(first, again, second, _redacted_otherwise(second), said) == (["duplicate"] * 2, True, True)
+
+
+def test_the_receipt_of_a_fork_is_no_place_to_go_on_from() -> None:
+    forged = chunk(0, chunk_id="forged", body_mac=b"another body")
+    second = chunk(1, prev_chunk_digest=forged.chunk_digest)
+    assert found(chunk(0), forged, second, completed()) == (["fork", "broken_link"], False, True)
+
+
 def test_a_first_chunk_that_follows_something_is_a_broken_link() -> None:
     assert found(chunk(0, prev_chunk_digest="sha256:" + "0" * 64), completed())[0] == ["broken_link"]
 

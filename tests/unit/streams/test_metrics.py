@@ -92,7 +92,7 @@ BY_HAND: dict[str, Metrics] = {
 def placed(events: list[dict[str, Any]], received_at_us: int = START_US) -> Placed:
     """A chunk of these events."""
     record: EventsAppended = chunk(0, events, received_at_us=received_at_us)
-    return Placed(1, record, tuple(events))
+    return Placed(1, record, tuple(events), frozenset({record.chunk_digest}))
 
 
 def of(*events: dict[str, Any]) -> Metrics:
