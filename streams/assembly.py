@@ -123,7 +123,8 @@ class Trace:
 
     def _take_artifact(self, stored: ArtifactStored) -> bool:
         self.last_seen_us = max(self.last_seen_us, stored.received_at_us)
-        if any((a.name, a.sha256) == (stored.name, stored.sha256) for a in self.artifacts):
+        latest = next((a for a in reversed(self.artifacts) if a.name == stored.name), None)
+        if latest is not None and (latest.sha256, latest.kind) == (stored.sha256, stored.kind):
             return False
         self.artifacts.append(stored)
         return True

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
 from schemas.records import ArtifactStored, Record, TraceErased, TraceExpired
@@ -56,6 +58,16 @@ def test_what_comes_late_and_is_new_makes_a_revision_each_time() -> None:
     first, second = chain(2)
     found = revisions(created(), first, completed(), second, artifact("log"), first, artifact("log"), second)
     assert [(number, offset) for number, _, offset in found] == [(1, 2), (2, 3), (3, 4)]
+
+
+def test_the_last_upload_under_a_name_counts_even_when_its_content_was_there_before() -> None:
+    first, second = artifact("log", "a"), artifact("log", "b")
+    assert [number for number, _, _ in revisions(created(), first, second, completed(), first, first)] == [1, 2]
+
+
+def test_the_same_content_as_another_kind_is_new() -> None:
+    workspace = dataclasses.replace(artifact("log"), kind="workspace", private=True)
+    assert len(revisions(created(), artifact("log"), completed(), workspace)) == 2
 
 
 def test_a_late_chunk_with_other_content_is_new() -> None:
