@@ -27,16 +27,16 @@ def stored_chunk(chunk: IngestChunk, arrival: Arrival, redactor: Redactor, limit
     if size > limit:
         detail = f"the chunk has {size} bytes after redaction, {limit} are taken; send less, or big texts as artifacts"
         raise Problem(TOO_LARGE, detail)
-    upload = arrival.upload
+    upload, chunk_id = arrival.upload, redactor.text(chunk.chunk_id)
     return EventsAppended(
         trace_id=upload.trace_id,
         project=upload.project,
         created_offset=upload.created_offset,
-        chunk_id=chunk.chunk_id,
+        chunk_id=chunk_id,
         chunk_seq=chunk.chunk_seq,
         received_at_us=arrival.at_us,
         events=events,
-        chunk_digest=chunk_digest(upload.trace_id, chunk.chunk_seq, chunk.chunk_id, chunk.prev_chunk_digest, events),
+        chunk_digest=chunk_digest(upload.trace_id, chunk.chunk_seq, chunk_id, chunk.prev_chunk_digest, events),
         body_mac=arrival.body_mac,
         prev_chunk_digest=chunk.prev_chunk_digest,
         redactions=dict(redactor.counts),

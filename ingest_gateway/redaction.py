@@ -17,10 +17,9 @@ import yaml
 from pipeline.redacted import placeholder
 
 RULES = Path(__file__).with_name("redaction_rules.yaml")
-# Values that are our own vocabulary, ids that other records refer to, or digests; every other string is free text.
-NO_TEXT = frozenset(
-    {"id", "type", "caused_by", "author", "status", "sha", "parents", "buffer_hash_after", "output_ref", "report_ref"}
-)
+# Values that are our own vocabulary or digests; every other string is the client's. Ids too: equal secrets get equal
+# placeholders, so what refers to an id still finds it.
+NO_TEXT = frozenset({"type", "author", "status", "sha", "parents", "buffer_hash_after", "output_ref", "report_ref"})
 NO_TEXT_BELOW = frozenset({"status"})
 DIFF_MARKS = ("+", "-", " ")
 # `ghp_xxxxxxxx...` in a manual is no secret.
@@ -104,7 +103,7 @@ def redact(text: str, key: bytes, counts: Counter[str], among: list[Rule]) -> st
 
 
 def _texts(value: Any, no_text: frozenset[str] = NO_TEXT) -> Iterable[str]:
-    """Every string of a stored value that is free text, at any depth."""
+    """Every string of a stored value that a client chose, at any depth."""
     if isinstance(value, str):
         yield value
     elif isinstance(value, dict):

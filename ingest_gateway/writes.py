@@ -69,6 +69,8 @@ def _created(
 ) -> TraceCreated:
     clean = redactor.text
     texts: dict[str, Any] = {
+        "participant_id": clean(wanted.participant_id),
+        "task_id": clean(wanted.task_id),
         "task_title": clean(wanted.task_title),
         "task_description": None if wanted.task_description is None else clean(wanted.task_description),
         "repo_origin": clean(wanted.repo_origin),
@@ -77,10 +79,8 @@ def _created(
     return TraceCreated(
         trace_id=new_trace_id(at_us),
         project=project,
-        participant_id=wanted.participant_id,
         consent=consent[0],
         consent_source=consent[1],
-        task_id=wanted.task_id,
         start_commit=wanted.start_commit,
         created_at_us=at_us,
         redactions=dict(redactor.counts),

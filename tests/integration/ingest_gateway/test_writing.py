@@ -22,6 +22,8 @@ from tests.integration.ingest_gateway.conftest import ALPHA, TRACE, Front, beare
 
 pytestmark = pytest.mark.integration
 SECRET = "gh" + "p_16C7e42F292c6912E7710c838347Ae178B4a"
+EVENT = {"id": "e", "ts_client_s": 1.0, "caused_by": [SECRET]}
+FAILED = {"id": SECRET, "status": "failed", "message": SECRET}
 
 
 async def test_a_trace_lands_in_the_log(front: Front) -> None:
@@ -53,6 +55,28 @@ async def test_a_trace_lands_in_the_log(front: Front) -> None:
         statement = dumps(receipt_statement(record, partition, offset))
         key = Ed25519PublicKey.from_public_bytes(front.gateway.signer.public_key)
         key.verify(base64.b64decode(receipt.signature), statement)
+
+
+async def test_a_secret_reaches_the_log_through_no_field(front: Front) -> None:
+    named = ("participant_id", "task_id", "task_title", "task_description", "repo_origin")
+    trace = await front.open(**dict.fromkeys(named, SECRET), environment={"os": SECRET})
+    events = [
+        {**note(0, SECRET), "id": SECRET},
+        {**note(1), **dict.fromkeys(("plan", "hypothesis", "observation", "decision", "next_step"), SECRET)},
+        {**EVENT, "seq": 2, "type": "file_edit", "file_path": SECRET, "diff_unified": SECRET},
+        {**EVENT, "seq": 3, "type": "cmd_run", "command": SECRET, "cwd": SECRET, "output": SECRET},
+        {**EVENT, "seq": 4, "type": "test_run", "framework": SECRET, "command": SECRET, "output": SECRET},
+        {**EVENT, "seq": 5, "type": "test_run", "framework": "pytest", "results": [FAILED]},
+        {**EVENT, "seq": 6, "type": "commit", "message": SECRET, "diff_unified": SECRET},
+    ]
+    assert (await front.ingest(trace, chunk(0, *events, chunk_id=SECRET))).status_code == 201
+    path = f"/v1/traces/{trace.trace_id}/artifacts/{SECRET}"
+    assert (await front.http.put(path, content=SECRET.encode(), headers=trace.headers)).status_code == 201
+    records = await front.records(trace.trace_id)
+    assert [type(record) for _, _, record in records] == [TraceCreated, EventsAppended, ArtifactStored]
+    assert [SECRET.encode() in encode(record) for _, _, record in records] == [False] * 3
+    stored = [orjson.loads(event) for event in records[1][2].events]
+    assert stored[2]["caused_by"] == [stored[0]["id"]]
 
 
 async def test_a_retry_gets_the_first_receipt_and_writes_nothing(front: Front) -> None:

@@ -21,9 +21,9 @@ ARRIVAL = Arrival(Upload("trace-" + "0" * 32, "alpha", "research", 17), b"m" * 1
 TOKEN = "gh" + "p_16C7e42F292c6912E7710c838347Ae178B4a"
 
 
-def stored(text: str, limit: int = 10_000) -> EventsAppended:
+def stored(text: str, limit: int = 10_000, chunk_id: str = "c0") -> EventsAppended:
     event = {"id": "e0", "seq": 0, "ts_client_s": 1.25, "ts_server_s": 9.0, "type": "rationale_note", "text": text}
-    chunk = IngestChunk.model_validate({"chunk_id": "c0", "chunk_seq": 4, "events": [event]})
+    chunk = IngestChunk.model_validate({"chunk_id": chunk_id, "chunk_seq": 4, "events": [event]})
     return stored_chunk(chunk, ARRIVAL, Redactor(b"k"), limit)
 
 
@@ -38,6 +38,13 @@ def test_events_are_stored_canonical_redacted_and_counted() -> None:
     assert record.chunk_digest == chunk_digest(record.trace_id, 4, "c0", None, record.events)
     assert (record.project, record.created_offset, record.received_at_us) == ("alpha", 17, ARRIVAL.at_us)
     assert record.body_mac == ARRIVAL.body_mac
+
+
+def test_a_chunk_id_is_stored_and_hashed_without_its_secret() -> None:
+    record = stored("x", chunk_id=f"chunk-{TOKEN}")
+    assert TOKEN not in record.chunk_id
+    assert record.chunk_digest == chunk_digest(record.trace_id, 4, record.chunk_id, None, record.events)
+    assert record.redactions == {"github-token": 1}
 
 
 def test_the_limit_counts_what_is_stored() -> None:

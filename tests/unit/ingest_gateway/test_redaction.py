@@ -64,6 +64,7 @@ def test_ordinary_code_stays(code: str) -> None:
     ("text", "kept", "rule"),
     [
         ("password = 'hunt" + "er22'", "password = '", "assignment"),
+        ("pass" + "word=hun" + "ter2\n", "password=", "assignment"),
         ('{"api_key": "a1b2' + 'c3d4e5"}', '{"api_key": "', "assignment"),
         ("DB_PASS" + "WORD=correcthorse\n", "DB_PASSWORD=", "environment-secret"),
         ("git clone https://bob:hun" + "ter2@example.com/x.git", "git clone https://bob:", "url-credentials"),
@@ -98,15 +99,16 @@ def test_a_private_key_in_a_diff_keeps_its_lines() -> None:
 
 
 def test_every_text_of_an_event_is_read_and_nothing_else_is_touched() -> None:
-    identity = {"id": TOKEN, "seq": 3, "type": "test_run", "caused_by": [TOKEN], "report_ref": TOKEN}
-    texts = {"command": f"curl {TOKEN}", "output": TOKEN, "framework": TOKEN}
+    identity = {"seq": 3, "type": "test_run", "report_ref": TOKEN}
+    texts = {"id": TOKEN, "caused_by": [TOKEN], "command": f"curl {TOKEN}", "output": TOKEN, "framework": TOKEN}
     results = [{"id": f"test_a[{TOKEN}]", "status": "failed", "duration_us": 5, "message": TOKEN}]
     redactor = Redactor(KEY)
     [clean] = redactor.events([{**identity, **texts, "results": results}])
     assert {name: clean[name] for name in identity} == identity
     assert TOKEN not in json.dumps([clean[name] for name in (*texts, "results")])
     assert clean["results"][0]["status"] == "failed"
-    assert redactor.counts == {"github-token": 5}
+    assert clean["caused_by"] == [clean["id"]]
+    assert redactor.counts == {"github-token": 7}
 
 
 def test_events_without_secrets_come_back_as_they_were() -> None:
