@@ -3,6 +3,7 @@
 import logging
 import sys
 from types import TracebackType
+from typing import Any
 
 import structlog
 from structlog.tracebacks import ExceptionDictTransformer
@@ -12,8 +13,14 @@ from pipeline.errors import Explained
 
 def configure_logs(service: str, level: str = "INFO") -> None:
     """Set up logging for one process; libraries' own log records come out in the same form."""
+
+    def named(_logger: Any, _method: str, event: structlog.types.EventDict) -> structlog.types.EventDict:
+        # Not a context variable: the threads of libraries do not inherit those.
+        event["service"] = service
+        return event
+
     shared: list[structlog.types.Processor] = [
-        structlog.contextvars.merge_contextvars,
+        named,
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
@@ -35,7 +42,6 @@ def configure_logs(service: str, level: str = "INFO") -> None:
         )
     )
     logging.basicConfig(level=level, handlers=[handler], force=True)
-    structlog.contextvars.bind_contextvars(service=service)
     sys.excepthook = _log_fatal
 
 

@@ -8,12 +8,13 @@ import logging
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, NoReturn
 
 import faust
 from mode import Service
 
 from pipeline.clock import now_us
+from pipeline.errors import Explained
 from pipeline.s3store import open_store
 from pipeline.settings import KafkaSettings, ObjectStoreSettings, StreamsSettings
 from pipeline.telemetry import logger
@@ -35,10 +36,16 @@ async def or_die() -> AsyncIterator[None]:
     """End the process on any error. `sys.exit`, a signal to oneself or a raise would hang or be swallowed in Faust."""
     try:
         yield
+    except Explained as error:
+        _end(reason=str(error))
     except Exception as error:
-        log.critical("assembly stopped", error=repr(error), exc_info=True)
-        logging.shutdown()
-        os._exit(EXIT_FATAL)
+        _end(reason=repr(error), exc_info=True)
+
+
+def _end(**why: Any) -> NoReturn:
+    log.critical("stopping", **why)
+    logging.shutdown()
+    os._exit(EXIT_FATAL)
 
 
 class Connections(Service):

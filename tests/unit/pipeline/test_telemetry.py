@@ -10,11 +10,14 @@ import pytest
 
 SERVICE = """
 import logging
+import threading
 from pipeline.errors import Invalid, Unreachable
 from pipeline.telemetry import configure_logs, logger
 configure_logs("service", "INFO")
 logger("x").info("started", answer=42)
-logging.getLogger("library").warning("careful")
+warn = threading.Thread(target=logging.getLogger("library").warning, args=("careful",))
+warn.start()
+warn.join()
 logger("x").debug("not shown")
 def fail(variable):
     raise {error}("no such thing")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Mapping
@@ -95,3 +96,22 @@ asyncio.run(agent())
     assert ended.returncode == 70
     assert "broken" in ended.stdout
     assert "went on" not in ended.stdout
+
+
+@pytest.mark.parametrize(("error", "traced"), [("Unreachable", False), ("Invalid", True)])
+def test_a_fatal_error_ends_the_process_with_one_line_that_explains_it(error: str, traced: bool) -> None:
+    script = f"""
+import asyncio
+from pipeline.errors import {error}
+from pipeline.telemetry import configure_logs
+from streams.agents import or_die
+configure_logs("streams")
+async def fail():
+    async with or_die():
+        raise {error}("no such thing")
+asyncio.run(fail())
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    [line] = map(json.loads, done.stderr.splitlines())
+    assert (done.returncode, line["event"], "no such thing" in line["reason"]) == (70, "stopping", True)
+    assert ("exception" in line) == traced
