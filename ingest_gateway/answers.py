@@ -50,7 +50,11 @@ class Receipt(Answer):
     signature: str = Field(description="base64")
     events: int = Field(description="events of the chunk")
     redactions: dict[str, int] = Field(description="secrets removed, by rule")
-    late: bool = Field(False, description="the trace was completed before; it will get a new revision")
+    late: bool = Field(
+        False,
+        description="the trace was completed before; false also where this process has not seen the completion. "
+        "Either way the trace gets a new revision",
+    )
 
 
 class Completed(Answer):
