@@ -64,7 +64,7 @@ class Transport:
             response = self._http.send(request)
         except httpx2.TransportError as error:
             never_arrived = isinstance(error, httpx2.ConnectError | httpx2.ConnectTimeout)
-            lost = ConnectionLost(f"{request.method} {request.url.path}: {type(error).__name__}: {error}")
+            lost = ConnectionLost(f"{request.method} {request.url}: no answer: {type(error).__name__}: {error}")
             return _Failed(lost, again=repeatable or never_arrived)
         if response.is_success:
             return response

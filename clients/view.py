@@ -7,7 +7,8 @@ to be on its way.
 from collections.abc import Mapping
 from typing import Any
 
-from rich.console import Console
+from rich.console import Console, Group
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -36,8 +37,8 @@ def _print_head(console: Console, document: Document) -> None:
         "trace": f"{document['trace_id']}  revision {document.get('revision', '-')}",
         "stage": " ".join(str(document[name]) for name in ("stage", "outcome") if document.get(name)),
         "task": task.get("id"),
-        "participant": f"{session.get('participant_id', '-')}  consent: {session.get('consent', '-')}",
-        "repository": f"{repo.get('origin', '-')} at {repo.get('start_commit') or 'an unknown commit'}",
+        "participant": session and f"{session.get('participant_id', '-')}  consent: {session.get('consent', '-')}",
+        "repository": repo and f"{repo.get('origin', '-')} at {repo.get('start_commit') or 'an unknown commit'}",
         "environment": ", ".join(f"{name} {value}" for name, value in (document.get("environment") or {}).items()),
         "metrics": ", ".join(f"{name} {value}" for name, value in metrics.items() if isinstance(value, int | float)),
         "artifacts": ", ".join(document.get("artifacts") or {}),
@@ -89,7 +90,10 @@ def _print_verdict(console: Console, validation: Document) -> None:
 
 
 def _tests(tests: list[Document]) -> Table:
-    table = Table("test", "before", "after", "category", box=None, header_style="dim")
+    table = Table(box=None, header_style="dim")
+    table.add_column("test", overflow="fold")  # cut short, two cases of one test would look the same
+    for name in ("before", "after", "category"):
+        table.add_column(name, no_wrap=True)
     for test in tests:
         outcomes = (str(test.get(moment) or "-") for moment in ("before", "after"))
         coloured = (Text(printable(outcome), STATUS_STYLES.get(outcome, "")) for outcome in outcomes)
@@ -107,14 +111,16 @@ def _print_grades(console: Console, judge: Document) -> None:
     if judge.get("reason"):
         line.append(f"  {printable(judge.get('outcome', ''))}: {printable(judge['reason'])}", "yellow")
     console.print(line)
-    table = Table("criterion", "grade", "because of", "why", box=None, header_style="dim")
     for criterion, score in (judge.get("scores") or {}).items():
-        cited = " ".join(f"#{seq}" for seq in score.get("cited_seqs") or ())
-        cells = (criterion, score.get("grade", "-"), cited, score.get("rationale") or "")
-        table.add_row(*(Text(printable(cell)) for cell in cells))
-    if table.row_count:
-        console.print(table)
+        console.print(_grade(criterion, score))
     return None
+
+
+def _grade(criterion: str, score: Document) -> Group:
+    """The grade and what it rests on in one line, the reasons in full width below."""
+    line = Text.assemble((f"{score.get('grade', '-')}  ", "bold"), (printable(criterion), "cyan"))
+    line.append("".join(f" #{seq}" for seq in score.get("cited_seqs") or ()), "dim")
+    return Group(line, Padding(Text(printable(score.get("rationale") or "")), (0, 0, 0, 3)))
 
 
 def _heading(console: Console, text: str) -> None:

@@ -1,12 +1,13 @@
 """The console command `pr-telemetry`. Exit status: 0 done, 1 failed, 2 wrong usage, 3 (status) nothing runs."""
 
+import logging
 import os
 
 import typer
 
 from pipeline.cli import control, queries, sessions
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None, help=__doc__)
+app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None)
 app.command("up")(control.up)
 app.command("down")(control.down)
 app.command("status")(control.status)
@@ -25,6 +26,8 @@ def follow_the_running_stack() -> None:
 
     Exit status: 0 done, 1 failed, 2 wrong usage, 3 (status only) nothing runs.
     """
+    # Libraries' warnings would go to stderr beside the one line that says what went wrong.
+    logging.getLogger().addHandler(logging.NullHandler())
     # Where a stack of this home runs on ports of its own, its addresses serve as defaults; the environment wins.
     for name, address in control.this_home().status().get("addresses", {}).items():
         os.environ.setdefault(name, address)

@@ -10,20 +10,18 @@ from collections import deque
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
 from pipeline.cli.home import Home
 from pipeline.cli.plan import ANALYST_PASSWORD
+from pipeline.cli.terminal import Json, err, fail, out
 from pipeline.settings import GatewaySettings, StackSettings, load
 
 UP_PATIENCE_S = 300
 DOWN_PATIENCE_S = 60
 LOOK_S = 0.2
 COLOURS = {"ready": "green", "done": "green", "failed": "red", "restarting": "red", "absent": "yellow"}
-Json = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
-out, err = Console(), Console(stderr=True)
 
 
 def this_home() -> Home:
@@ -71,8 +69,7 @@ def _refuse_taken_ports() -> None:
             try:
                 probe.bind(("127.0.0.1", port))
             except OSError:
-                err.print(f"port {port} is taken: set {name} to a free one")
-                raise typer.Exit(1) from None
+                raise fail(f"port {port} is taken: set {name} to a free one") from None
 
 
 def _spawn_supervisor(home: Home) -> subprocess.Popen[bytes]:
@@ -99,11 +96,10 @@ def up() -> None:
     status = home.status()
     if status.get("state") != "ready":
         err.print(_table(status))
-        err.print(f"[red]the stack did not start:[/red] {status.get('message') or home.log_file('supervisor')}")
-        raise typer.Exit(1)
+        raise fail(f"the stack did not start: {status.get('message') or home.log_file('supervisor')}")
     _print_addresses(status)
     for name, note in status["notes"].items():
-        out.print(f"[yellow]without {name}:[/yellow] {note}")
+        out.print(f"without {name}: {note}", style="yellow", markup=False, highlight=False, soft_wrap=True)
 
 
 def _wait_until_ready(home: Home, supervisor: subprocess.Popen[bytes]) -> None:
@@ -128,8 +124,7 @@ def down() -> None:
     deadline = time.monotonic() + DOWN_PATIENCE_S
     while home.supervisor_pid() is not None:
         if time.monotonic() > deadline:
-            err.print(f"the supervisor (process {pid}) does not stop: see {home.log_file('supervisor')}")
-            raise typer.Exit(1)
+            raise fail(f"the supervisor (process {pid}) does not stop: see {home.log_file('supervisor')}")
         time.sleep(LOOK_S)
     out.print("stopped")
 
@@ -157,8 +152,7 @@ def logs(
     path = this_home().log_file(name)
     if not path.is_file():
         known = ", ".join(sorted(file.stem for file in path.parent.glob("*.log"))) or "none yet"
-        err.print(f"no log of {name}; there are: {known}")
-        raise typer.Exit(1)
+        raise fail(f"no log of {name}; there are: {known}")
     with path.open(errors="replace") as file:
         sys.stdout.writelines(deque(file, maxlen=lines))
         while follow:

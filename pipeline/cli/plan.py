@@ -9,6 +9,7 @@ from pipeline.cli.home import Home
 
 # The stack listens on the loopback address only and is for trusted local users; a server has its own accounts.
 ANALYST_PASSWORD = "analyst"
+SANDBOX_IMAGE = ("deploy.embedded.sandbox_image", ("ensure",))
 GROUPS = ("streams", "sinks", "sandbox", "judge")
 
 
@@ -72,8 +73,13 @@ def docker_process(socket: Path) -> Process:
     return Process("docker", "deploy.embedded.docker_engine", args, optional=True, ready=f"unix:{socket}")
 
 
-def make_plan(home: Home, ports: Ports, docker_host: str, own_docker: Process | None) -> Plan:
-    """The whole stack. `docker_host` is where the sandbox finds a daemon; `own_docker` starts one there."""
+def make_plan(
+    home: Home, ports: Ports, docker_host: str, own_docker: Process | None, *, without_docker: bool = False
+) -> Plan:
+    """The whole stack. `docker_host` is where the sandbox finds a daemon; `own_docker` starts one there.
+
+    `without_docker` says that there will be none: nothing tries to build an image with it then.
+    """
     kafka = Process(
         "kafka",
         "deploy.embedded.kafka",
@@ -90,7 +96,7 @@ def make_plan(home: Home, ports: Ports, docker_host: str, own_docker: Process | 
     once = (
         Step("topics", "pipeline.cli.topics"),
         Step("migrations", "sinks.migrate"),
-        Step("sandbox-image", "deploy.embedded.sandbox_image", ("ensure",), optional=True),
+        *([] if without_docker else [Step("sandbox-image", *SANDBOX_IMAGE, optional=True)]),
     )
     gateway = Process("ingest_gateway", "ingest_gateway", ready=f"http://127.0.0.1:{ports.gateway}/readyz")
     services = (gateway, *(Process(name, name, ready=f"group:{name}") for name in GROUPS))

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 from aiokafka.errors import KafkaError
-from rich.console import Console
 
+from pipeline.cli.terminal import fail
 from pipeline.clickhouse import ClickHouse, QueryFailed
 from pipeline.clock import now_us
 from pipeline.errors import Retryable
@@ -21,7 +21,6 @@ from schemas.topics import CONTROL
 
 NAMES_A_FORMAT = re.compile(r"\bFORMAT\s+\w+$", re.IGNORECASE)
 PEOPLE, SCRIPTS = "PrettyCompactMonoBlock", "JSONEachRow"
-err = Console(stderr=True)
 
 
 def sql(
@@ -36,8 +35,7 @@ def sql(
         chosen = None if NAMES_A_FORMAT.search(statement) else SCRIPTS if json else fmt
         sys.stdout.write(connection.raw(statement, chosen).decode(errors="replace"))
     except (QueryFailed, Retryable) as error:
-        err.print(str(error), style="red", markup=False)
-        raise typer.Exit(1) from None
+        raise fail(" ".join(str(error).split())) from None
     finally:
         connection.close()
 
@@ -56,13 +54,15 @@ def policy(
     consent: Annotated[str, typer.Argument(help=f"One of: {', '.join(POLICY_CONSENTS)}.")],
     by: Annotated[str, typer.Option(help="Who decided it.")] = "operator",
 ) -> None:
-    """Record what a project's traces may be used for where the client does not say."""
+    """Set what a project's traces may be used for.
+
+    It holds for traces whose client does not say, from now on.
+    """
     if consent not in POLICY_CONSENTS:
-        err.print(f"no consent {consent}; there are: {', '.join(POLICY_CONSENTS)}", style="red")
-        raise typer.Exit(2)
+        raise typer.BadParameter(f"no consent {consent}; there are: {', '.join(POLICY_CONSENTS)}")
     record = ProjectPolicy(project=project, consent=consent, recorded_by=by, recorded_at_us=now_us())
+    kafka = load(KafkaSettings)
     try:
-        asyncio.run(_record(load(KafkaSettings), record))
+        asyncio.run(_record(kafka, record))
     except KafkaError as error:
-        err.print(f"not recorded: {error!r}", style="red", markup=False)
-        raise typer.Exit(1) from None
+        raise fail(f"not recorded: the broker at {kafka.kafka_bootstrap} did not take it: {error!r}") from None

@@ -1,10 +1,11 @@
 """`submit`, `import`, `view`, `results`: sessions in through the HTTP interface, results out."""
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
+import orjson
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -17,12 +18,11 @@ from clients.problems import ApiProblem, ConnectionLost, EventTooLarge, NotReady
 from clients.recorded import Session, session_of
 from clients.session import ALL_STAGES, submit, wait_for
 from clients.view import print_trace
+from pipeline.cli.terminal import Json, err, fail, out
 from pipeline.settings import ClientSettings, load
 
-Json = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
 COLUMNS = ("trace", "events", "integrity", "verdict", "score", "queryable", "task")
 WIDE = 120
-out, err = Console(), Console(stderr=True)
 
 
 def client() -> TelemetryClient:
@@ -31,12 +31,7 @@ def client() -> TelemetryClient:
     return TelemetryClient(settings.gateway_url, settings.gateway_token)
 
 
-def _fail(text: str) -> typer.Exit:
-    err.print(text, style="red", markup=False)
-    return typer.Exit(1)
-
-
-def _send(files: Iterable[Path], read: Callable[[bytes], Session], json: bool) -> None:
+def _send(files: Collection[Path], read: Callable[[bytes], Session], json: bool) -> None:
     """Submit each file's session; the ids of those that went in are printed whatever happens to the others."""
     failed = 0
     with client() as connection:
@@ -45,44 +40,50 @@ def _send(files: Iterable[Path], read: Callable[[bytes], Session], json: bool) -
                 submitted = submit(connection, read(file.read_bytes()))
             except (ApiProblem, ConnectionLost, EventTooLarge, NotThisFormat, ValueError, OSError) as error:
                 failed += 1
-                err.print(f"{file}: {error}", style="red", markup=False)
+                fail(f"{file}: {error}")
                 continue
-            if json:
-                out.print_json(data={"file": str(file), "trace_id": submitted.trace_id})
-            else:
-                out.print(f"{submitted.trace_id}  {file.name}", highlight=False, soft_wrap=True)
+            line = {"file": str(file), "trace_id": submitted.trace_id}
+            typer.echo(orjson.dumps(line) if json else f"{submitted.trace_id}  {file.name}")
     if failed:
-        raise _fail(f"{failed} not submitted")
+        raise fail(f"{failed} of {len(files)} not submitted")
 
 
 Files = Annotated[list[Path], typer.Argument(exists=True, dir_okay=False, help="Session files.")]
+JsonLines = Annotated[bool, typer.Option("--json", help="Print a JSON document a line, for scripts.")]
 
 
-def submit_files(files: Files, json: Json = False) -> None:
-    """Submit sessions from JSON files {"trace": {...}, "events": [...]}. Exit status 1 when one failed."""
+def submit_files(files: Files, json: JsonLines = False) -> None:
+    """Submit sessions from JSON files. Exit status 1 when one failed.
+
+    A file is {"trace": {...}, "events": [...]}, as in examples/session.json.
+    """
     _send(files, session_of, json)
 
 
 def import_files(
     files: Files,
     format_name: Annotated[str, typer.Option("--format", help=f"One of: {', '.join(IMPORTERS)}.")],
-    json: Json = False,
+    json: JsonLines = False,
 ) -> None:
     """Submit sessions that another tool recorded. Exit status 1 when one failed."""
     if format_name not in IMPORTERS:
-        raise _fail(f"no format {format_name}; there are: {', '.join(IMPORTERS)}")
+        raise typer.BadParameter(f"no format {format_name}; there are: {', '.join(IMPORTERS)}")
     _send(files, lambda content: import_session(format_name, content), json)
 
 
 def view(trace_id: str, json: Json = False) -> None:
-    """Print a trace so that a person can follow it: timeline, diffs, results, verdict, grades."""
+    """Print a trace so that a person can follow it.
+
+    Timeline, diffs, results, integrity, verdict, and the grades with the events they cite. What is still on its way is
+    said to be.
+    """
     try:
         with client() as connection:
             document = connection.get(trace_id)
     except (ApiProblem, ConnectionLost) as error:
-        raise _fail(str(error)) from None
+        raise fail(str(error)) from None
     if document is None:
-        raise _fail(f"{trace_id} cannot be queried yet: try again in a second")
+        raise fail(f"{trace_id} cannot be queried yet: try again in a second")
     if json:
         out.print_json(data=document)
     else:
@@ -94,11 +95,14 @@ def results(
     wait: Annotated[float, typer.Option(help="Seconds to wait for all results.")] = 0,
     json: Json = False,
 ) -> None:
-    """Print one line a trace: integrity, verdict, score, and how long it took to be queryable."""
+    """Print the results of traces, one line a trace.
+
+    Events, integrity, verdict, score, and how long it took from `complete` to be queryable.
+    """
     try:
         documents = _documents(trace_ids, wait)
     except (ApiProblem, ConnectionLost, NotReady) as error:
-        raise _fail(str(error)) from None
+        raise fail(str(error)) from None
     lines = [_line(document) for document in documents]
     if json:
         out.print_json(data=lines)

@@ -166,7 +166,7 @@ def main() -> int:
     runtime = Path(tempfile.mkdtemp(prefix="prt-", dir="/tmp"))  # short: socket paths have 107 bytes
     try:
         docker_host, own_docker, notes = _docker(runtime)
-        plan = make_plan(home, ports, docker_host, own_docker)
+        plan = make_plan(home, ports, docker_host, own_docker, without_docker=bool(notes))
 
         async def supervise() -> int:
             return await Supervisor(home, plan, notes, ports.addresses()).run(stop_on_signals())

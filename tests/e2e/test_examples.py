@@ -93,7 +93,7 @@ def test_real_sessions_import_whole_with_an_honest_verdict(stack: Stack) -> None
     assert len(files) >= 2
     done = stack.cli("import", "--format", "mini-swe-agent", "--json", *files)
     assert done.returncode == 0, done.stderr
-    ids = [answer["trace_id"] for answer in _json_documents(done.stdout)]
+    ids = [json.loads(line)["trace_id"] for line in done.stdout.splitlines()]
     with stack.client() as client:
         for trace_id in ids:
             trace = wait_for(client, trace_id, timeout_s=120)
@@ -108,14 +108,6 @@ def test_real_sessions_import_whole_with_an_honest_verdict(stack: Stack) -> None
     )
     assert len(rows) == len(ids)
     assert all(row["n"] == row["expected"] for row in rows)
-
-
-def _json_documents(text: str) -> Iterator[dict[str, str]]:
-    decoder, at = json.JSONDecoder(), 0
-    while at < len(text.rstrip()):
-        document, at = decoder.raw_decode(text, at)
-        yield document
-        at += len(text[at:]) - len(text[at:].lstrip())
 
 
 def test_results_and_sql_answer_scripts(traces: Traces, stack: Stack) -> None:

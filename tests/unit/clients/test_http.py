@@ -142,8 +142,9 @@ def test_creating_is_not_repeated_once_it_may_have_happened(client: TelemetryCli
 
 
 def test_creating_is_repeated_while_nobody_listens(waits: list[float]) -> None:
-    absent = TelemetryClient(f"http://127.0.0.1:{free_port()}", "caller", retries=Retries(3), sleep=waits.append)
-    with absent as client, pytest.raises(ConnectionLost, match="POST /v1/traces"):
+    url = f"http://127.0.0.1:{free_port()}"
+    absent = TelemetryClient(url, "caller", retries=Retries(3), sleep=waits.append)
+    with absent as client, pytest.raises(ConnectionLost, match=f"POST {url}/v1/traces"):
         client.create(TRACE)
     assert len(waits) == 2
 

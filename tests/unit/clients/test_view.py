@@ -12,10 +12,10 @@ from examples.stories import STORIES
 from schemas.events import EVENT_ADAPTER
 
 
-def printed(document: dict[str, Any], *, colour: bool = False) -> str:
+def printed(document: dict[str, Any], *, colour: bool = False, width: int = 160) -> str:
     out = io.StringIO()
     system: Literal["standard"] | None = "standard" if colour else None
-    print_trace(document, Console(file=out, width=160, force_terminal=colour, color_system=system))
+    print_trace(document, Console(file=out, width=width, force_terminal=colour, color_system=system))
     return out.getvalue()
 
 
@@ -84,7 +84,7 @@ def test_a_person_can_follow_the_session(document: dict[str, Any]) -> None:
         "gap at offset 7, 9: chunk 2 is missing",
         "fixed  verified  6 passed, 0 failed",
         "4.15 of 5  rubric 1.0, judge heuristic",
-        "#3 #5",
+        "5  causal_linking #3 #5",
         "edit follows note",
     ):
         assert shown in text
@@ -101,6 +101,20 @@ def test_a_trace_still_on_its_way_says_so() -> None:
     text = printed({"trace_id": "trace-1", "stage": "received", "events": []})
     assert "0 events" in text
     assert text.count("still on its way") == 3
+    assert "unknown" not in text
+    assert "participant" not in text
+
+
+def test_a_narrow_terminal_loses_nothing_of_results_and_reasons(document: dict[str, Any]) -> None:
+    names = [f"tests/test_login.py::test_user_stays_logged_in_for_a_while[{name}]" for name in ("anna", "boris")]
+    qa = document["qa"]
+    qa["validation"]["tests"] = [{"id": name, "before": "failed", "after": "passed"} for name in names]
+    why = " ".join(f"reason{number}" for number in range(20))
+    qa["judge"]["scores"]["causal_linking"]["rationale"] = why
+    lines = printed(document, width=80).splitlines()
+    assert max(map(len, lines)) <= 80
+    assert "[anna]" in "".join(line.split()[0] for line in lines if line.split())
+    assert sum("reason" in line for line in lines) <= 3
 
 
 def test_an_unscored_trace_gives_its_reason() -> None:

@@ -28,6 +28,11 @@ def test_engines_come_before_topics_and_migrations_before_services() -> None:
     ]
 
 
+def test_without_docker_nothing_tries_to_build_its_image() -> None:
+    plan = make_plan(Home(Path("/home-of-test")), PORTS, "unix:///d.sock", None, without_docker=True)
+    assert [part.name for stage in plan.stages for part in stage if part.optional] == []
+
+
 def test_services_are_told_where_everything_is() -> None:
     environ = _plan().environ
     assert environ["KAFKA_BOOTSTRAP"] == "127.0.0.1:1002"

@@ -1,0 +1,84 @@
+"""What the commands say to scripts: JSON by the line, one line for a failure, the documented exit status."""
+
+import gzip
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.data import PROJECT, REAL_SESSIONS
+from tests.support.fake_gateway import TRACE_ID, FakeGateway, serving
+from tests.support.ports import free_port
+
+SESSION = PROJECT / "examples" / "session.json"
+
+
+@pytest.fixture(scope="module")
+def gateway() -> Iterator[FakeGateway]:
+    with serving(FakeGateway()) as server:
+        yield server
+
+
+def cli(home: Path, *args: str, **environ: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "pipeline.cli", *args],
+        env={**os.environ, "PR_TELEMETRY_HOME": str(home), **environ},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+
+@pytest.mark.parametrize(
+    ("command", "setting"),
+    [
+        (("view", TRACE_ID), "GATEWAY_URL"),
+        (("results", TRACE_ID), "GATEWAY_URL"),
+        (("sql", "SELECT 1"), "CLICKHOUSE_URL"),
+        (("policy", "acme", "research"), "KAFKA_BOOTSTRAP"),
+    ],
+)
+def test_what_is_away_is_named_in_one_line(tmp_path: Path, command: tuple[str, ...], setting: str) -> None:
+    place = f"127.0.0.1:{free_port()}"
+    done = cli(tmp_path, *command, **{setting: f"http://{place}" if setting.endswith("URL") else place})
+    assert done.returncode == 1
+    assert len(done.stderr.strip().splitlines()) == 1, done.stderr
+    assert place in done.stderr
+    assert done.stdout == ""
+
+
+@pytest.mark.parametrize(
+    "command", [("import", "--format", "nope", str(SESSION)), ("policy", "acme", "nope"), ("vew",)]
+)
+def test_wrong_usage_is_2(tmp_path: Path, command: tuple[str, ...]) -> None:
+    assert cli(tmp_path, *command).returncode == 2
+
+
+def test_nothing_runs_is_3_and_is_json_too(tmp_path: Path) -> None:
+    done = cli(tmp_path, "status", "--json")
+    assert (done.returncode, json.loads(done.stdout)) == (3, {"state": "stopped"})
+
+
+def test_submitted_files_are_a_json_document_a_line_and_one_bad_file_stops_no_other(
+    tmp_path: Path, gateway: FakeGateway
+) -> None:
+    bad = tmp_path / "bad.json"
+    bad.write_text("{}")
+    done = cli(tmp_path, "submit", "--json", str(SESSION), str(bad), str(SESSION), GATEWAY_URL=gateway.url)
+    assert done.returncode == 1
+    assert [json.loads(line) for line in done.stdout.splitlines()] == [{"file": str(SESSION), "trace_id": TRACE_ID}] * 2
+    assert done.stderr.splitlines()[0].startswith(f"{bad}: ")
+
+
+def test_imported_files_are_a_json_document_a_line(tmp_path: Path, gateway: FakeGateway) -> None:
+    plain = tmp_path / "session.traj.json"
+    plain.write_bytes(gzip.decompress(REAL_SESSIONS[0].read_bytes()))
+    files = [str(REAL_SESSIONS[0]), str(plain)]
+    done = cli(tmp_path, "import", "--format", "mini-swe-agent", "--json", *files, GATEWAY_URL=gateway.url)
+    assert done.returncode == 0, done.stderr
+    assert [json.loads(line)["file"] for line in done.stdout.splitlines()] == files
