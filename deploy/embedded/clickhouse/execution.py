@@ -54,7 +54,9 @@ class Execution:
         sql = self.statement.sql
         classification = connection.classify(sql)
         refuse_multiple(sql, classification)
-        canonical = connection.canonical(sql) if self.account.read_only else ""  # says what is wrong with bad syntax
+        # The formatter says what is wrong with bad syntax; of an insert whose data came apart it would say so too.
+        whole = self.account.read_only and self.statement.input_format is None
+        canonical = connection.canonical(sql) if whole else ""
         refuse_change(self.account, self.method, classification)
         refuse_outside(self.account, canonical, outside)
         return classification.name == READ_ONLY

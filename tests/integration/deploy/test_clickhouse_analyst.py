@@ -9,6 +9,7 @@ from pathlib import Path
 import clickhouse_connect
 import httpx2
 import pytest
+from clickhouse_connect.driver.exceptions import DatabaseError
 
 from tests.support.stack import ANALYST_PASSWORD
 
@@ -112,3 +113,5 @@ def test_an_ordinary_client_connects_as_the_analyst(clickhouse_url: str, analyst
         )
     ) as client:
         assert client.query("SELECT n + {x:UInt8} FROM t", parameters={"x": 1}).result_rows == [(2,)]
+        with pytest.raises(DatabaseError, match="code: 497"):
+            client.insert("t", [[2]], column_names=["n"])
