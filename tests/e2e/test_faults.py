@@ -123,6 +123,19 @@ def test_a_frozen_broker_is_answered_with_503_and_forgotten_when_it_is_back(frag
         wait_for(patient, again.trace_id, timeout_s=60)
 
 
+@pytest.mark.parametrize("engine", ["clickhouse", "kafka"])
+def test_a_killed_engine_is_restarted_and_the_stack_heals(fragile: Stack, engine: str) -> None:
+    victim = fragile.pid(engine)
+    assert victim
+    os.kill(victim, signal.SIGKILL)
+    trace_id = _submit(fragile, 3000)
+    with fragile.client(Retries(attempts=60, longest_wait_s=1.0)) as client:
+        trace = wait_for(client, trace_id, timeout_s=60)
+    assert trace["integrity"]["intact"]
+    assert fragile.home.status()["children"][engine]["last_exit"] == -signal.SIGKILL
+    assert fragile.cli("status").returncode == 0
+
+
 def test_a_second_up_is_harmless(fragile: Stack) -> None:
     before = fragile.home.status()
     done = fragile.cli("up")
