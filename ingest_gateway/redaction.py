@@ -24,6 +24,10 @@ NO_TEXT_BELOW = frozenset({"status"})
 DIFF_MARKS = ("+", "-", " ")
 # `ghp_xxxxxxxx...` in a manual is no secret.
 FILLER = re.compile(r"[xX*]{12}")
+# A secret may begin right after the letter that ends an escape: `\n` or `\t` as in JSON or a repr, `%3D` of a URL, the
+# `m` of a terminal's colour. Where a rule says what must not come before it, these may.
+TOKEN_START = re.compile(r"^\(\?<!\[[^]]*A-Za-z[^]]*\]\)")
+AFTER_ESCAPE = r"(?:\g<0>|(?<=\\\\[nrtbf])|(?<=%[0-9A-Fa-f]{2})|(?<=[0-9;\\[]m))"
 # Most text is no token: looking for the many prefixes only inside long runs is 8 times faster than everywhere.
 RUN = re.compile(r"[a-z0-9_.~+/=:-]{12,}")
 
@@ -42,7 +46,7 @@ class Rule:
     @classmethod
     def of(cls, fields: dict[str, Any]) -> "Rule":
         """A rule from its entry in the data file."""
-        pattern = re.compile(fields["pattern"])
+        pattern = re.compile(TOKEN_START.sub(AFTER_ESCAPE, fields["pattern"]))
         groups = tuple(name for name in pattern.groupindex if name.startswith("secret"))
         keywords, prefixes = (tuple(fields.get(name, ())) for name in ("keywords", "prefixes"))
         return cls(fields["id"], keywords, prefixes, pattern, groups, "".join(fields["example"]))

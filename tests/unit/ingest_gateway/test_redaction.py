@@ -32,6 +32,26 @@ def test_each_rule_finds_its_example_and_leaves_its_own_placeholder(rule: Rule) 
     assert redacted(clean) == (clean, Counter())
 
 
+@pytest.mark.parametrize("before", ["\\n", "\\t", "\x1b[0m", "%3D"])
+@pytest.mark.parametrize("text", [TOKEN, "AK" + "IAQWERTYUIOP234567", "sk-" + "ant-api03-Zx81vQ0pLm3nB7cK9dRt"])
+def test_a_secret_may_follow_an_escape(text: str, before: str) -> None:
+    assert text not in redacted(f"a{before}{text}")[0]
+    assert redacted(f"a{text}") == (f"a{text}", Counter())
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{\\n  \\"pass' + 'word\\": \\"hunter22\\"\\n}',
+        "pass" + "word=hunter22\\nuser=bob",
+        "user=bob\\nDB_PASS" + "WORD=hunter22",
+        "\x1b[32mPASS" + "WORD=hunter22\x1b[0m",
+    ],
+)
+def test_text_in_json_in_text_is_read_too(text: str) -> None:
+    assert "hunter22" not in redacted(text)[0]
+
+
 @pytest.mark.parametrize(
     "code",
     [
