@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 
 import pipeline.each
 from schemas.codec import encode
-from schemas.records import AssemblyProgress, Record, TraceErased, TraceExpired
+from schemas.records import AssemblyProgress, Record, TraceAssembled, TraceErased, TraceExpired
 from streams.leases import Leases, expire_idle
 from streams.partition import Assembler, Lease, rebuild_start, restore
 from tests.support.traces import START_US, chunk, completed, created, trace_id
@@ -109,6 +110,23 @@ async def test_what_was_applied_is_passed_over() -> None:
     for record in (*log.records, *log.records):
         await assembler.take(lease, record)
     assert len(out.revisions) == 1
+
+
+@pytest.mark.parametrize("last", [completed(), b"poison"], ids=["revision", "dead letter"])
+async def test_an_offset_is_not_done_before_its_effect_is_out(last: Record | bytes) -> None:
+    class Broken(Written):
+        async def revision(self, assembled: TraceAssembled) -> None:
+            raise ConnectionError("the log is away")
+
+        async def send_and_wait(self, topic: str, value: Any, key: Any, headers: list[tuple[str, bytes]]) -> None:
+            raise ConnectionError("the log is away")
+
+    log, lease = MemoryLog([created(), last]), Lease(PARTITION, 1, 0, 0)
+    assembler = Assembler(log, Shelf(), Broken(), 1 << 20)
+    await assembler.take(lease, log.records[0])
+    with pytest.raises(ConnectionError):
+        await assembler.take(lease, log.records[1])
+    assert (lease.applied, lease.rebuild_from) == (1, 0)
 
 
 async def test_a_revision_waits_for_the_object_store_and_is_not_lost(monkeypatch: pytest.MonkeyPatch) -> None:
