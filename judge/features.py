@@ -12,7 +12,7 @@ from typing import Any
 from judge import hygiene
 from judge.dangers import dangers
 from judge.links import chains, effects
-from judge.phrases import Part, is_concrete, parts
+from judge.phrases import Part, contrasts, is_concrete, names, parts
 from judge.timeline import Act, actions
 from pipeline.redacted import PLACEHOLDER
 
@@ -29,9 +29,10 @@ class Features:
     hypotheses: Seqs
     early_hypotheses: Seqs
     concrete_hypotheses: Seqs
-    plans: Seqs
-    observations: Seqs
-    decisions: Seqs
+    grounded_hypotheses: Seqs
+    early_observations: Seqs
+    early_contrasts: Seqs
+    early_intents: Seqs
     # How thought and action hang together
     tested_hypotheses: Seqs
     closed_hypotheses: Seqs
@@ -73,6 +74,7 @@ class Features:
 
 
 CAP_FEATURES = frozenset(field.name for field in fields(Features) if field.type == Seqs)
+CLAIMS: tuple[Part, ...] = ("hypothesis", "observation")
 MOST_EDITS_A_STEP = 3
 """Source edits in a row without a check; more are a big step."""
 
@@ -101,7 +103,12 @@ def _thought(events: Sequence[Event], acts: Sequence[Act], first_edit: int) -> d
     def saying(part: Part) -> Seqs:
         return tuple(seq for seq, found in said.items() if part in found)
 
+    def early(*wanted: Part) -> Seqs:
+        return tuple(seq for seq in said if seq < first_edit and said[seq].keys() & {*wanted})
+
     hypotheses = saying("hypothesis")
+    concrete = tuple(seq for seq in early("hypothesis") if is_concrete(said[seq]["hypothesis"]))
+    looked_at = names("\n".join(act.what for act in acts if act.seq < first_edit and not act.doing.changes))
     answers = {seq for seq, found in said.items() if found.keys() - {"plan"}}
     notes = {event["seq"] for event in events if event["type"] == "rationale_note"}
     linked = chains(_seqs(events), effects(events), notes, answers)
@@ -111,13 +118,16 @@ def _thought(events: Sequence[Event], acts: Sequence[Act], first_edit: int) -> d
     return {
         "notes": tuple(said),
         "hypotheses": hypotheses,
-        "early_hypotheses": tuple(seq for seq in hypotheses if seq < first_edit),
-        "concrete_hypotheses": tuple(
-            seq for seq in hypotheses if seq < first_edit and is_concrete(said[seq]["hypothesis"])
+        "early_hypotheses": early("hypothesis"),
+        "concrete_hypotheses": concrete,
+        "grounded_hypotheses": tuple(
+            seq for seq in concrete if seq in linked.informed or names(said[seq]["hypothesis"]) & looked_at
         ),
-        "plans": saying("plan"),
-        "observations": saying("observation"),
-        "decisions": saying("decision"),
+        "early_observations": early("observation"),
+        "early_contrasts": tuple(
+            seq for seq in early(*CLAIMS) if contrasts(said[seq].get(part, "") for part in CLAIMS)
+        ),
+        "early_intents": early("plan", "decision"),
         "tested_hypotheses": tested,
         "closed_hypotheses": closed,
         "chain_witnesses": tuple(

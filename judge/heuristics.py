@@ -45,16 +45,17 @@ def _fact(words: str, seqs: Seqs = ()) -> Remark:
 
 
 def problem_understanding(f: Features) -> Opinion:
-    """0 to 5 by what the notes say before the first change of source code, and what was looked at by then."""
+    """0 to 5 by what the notes say before the first change of source code, and what it goes back to."""
     looked = _met(bool(f.looks_before), "looked before changing anything", f.looks_before)
     early = _met(bool(f.early_hypotheses), "a cause is named before the first change", f.early_hypotheses)
     concrete = _met(
         bool(f.concrete_hypotheses), "it names a place or a value that can be checked", f.concrete_hypotheses
     )
-    told = _met(
-        bool(f.observations and (f.plans or f.decisions)),
-        "what was seen and what is intended are both written down",
-        (*f.observations[:2], *f.plans[:1], *f.decisions[:1]),
+    grounded = _met(bool(f.grounded_hypotheses), "it goes back to something that was looked at", f.grounded_hypotheses)
+    account = (
+        _met(bool(f.early_observations), "what was seen is written down", f.early_observations),
+        _met(bool(f.early_contrasts), "what it should have been is written down", f.early_contrasts),
+        _met(bool(f.early_intents), "what is to be done is written down", f.early_intents),
     )
     if not f.hypotheses:
         return _said(int(bool(f.looks_before or f.notes)), looked, _fact("no cause is ever named", f.notes))
@@ -65,9 +66,9 @@ def problem_understanding(f: Features) -> Opinion:
             _fact("a cause is named", f.hypotheses),
             _met(False, "before the first change", f.source_edits[:1]),
         )
-    if not (looked.good and concrete.good):
-        return _said(3, early, looked, concrete)
-    return _said(5 if told.good else 4, early, concrete, looked, told)
+    if not (looked.good and concrete.good and grounded.good):
+        return _said(3, early, looked, concrete, *([grounded] if concrete.good else []))
+    return _said(4 + all(remark.good for remark in account), early, concrete, grounded, *account)
 
 
 def causal_linking(f: Features) -> Opinion:
@@ -75,12 +76,12 @@ def causal_linking(f: Features) -> Opinion:
     stated = _met(bool(f.hypotheses), f"{_count(f.hypotheses, 'hypothesis')} stated", f.hypotheses)
     tested = _met(
         bool(f.tested_hypotheses),
-        f"{len(f.tested_hypotheses)} of them linked to an action",
+        f"{len(f.tested_hypotheses) or 'any'} of them linked to an action",
         (*f.tested_hypotheses, *f.chain_witnesses),
     )
     closed = _met(
         bool(f.closed_hypotheses),
-        f"{len(f.closed_hypotheses)} answered by an observation linked to that action",
+        f"{len(f.closed_hypotheses) or 'any'} answered by an observation linked to that action",
         (*f.closed_hypotheses, *f.chain_witnesses),
     )
     unexplained = tuple(sorted({*f.source_edits} - {*f.explained_edits}))

@@ -1,12 +1,12 @@
 """What a rationale note is about: its named parts, or phrases of its free text. Pure, and explainable to the writer.
 
-A text says a thing when it holds one of the listed phrases. That is modest on purpose: it finds the form of an
-argument, not its truth. A note that only repeats what somebody else told the session (an imported system or user
-message) is not the participant's reasoning and says nothing.
+A text says a thing in those of its sentences that hold one of the listed phrases. That is modest on purpose: it finds
+the form of an argument, not its truth. A note that only repeats what somebody else told the session (an imported system
+or user message) is not the participant's reasoning and says nothing.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 
 Part = Literal["hypothesis", "plan", "observation", "decision"]
@@ -46,7 +46,13 @@ PHRASES: dict[Part, re.Pattern[str]] = {
         re.IGNORECASE,
     ),
 }
+_EXPECTATION = re.compile(
+    r"\b(?:(?<!\bI )(?<!\bwe )should(?! (?:I|we)\b)|expect(?:s|ed)|supposed to|ought to|instead of|rather than)\b",
+    re.IGNORECASE,
+)
+_SENTENCE_END = re.compile(r"(?<=[.!?])\s+|\n\s*\n|\n(?=\s*(?:[-*#]|\d+\.)\s)")
 _TOLD = re.compile(r"\[\w+ message\]\n")
+_NAME = re.compile(r"\b\w+\.(?:py|js|ts|go|rs|java|c|h|cpp|rb|php|sql|toml|cfg|ya?ml|json)\b|\b[A-Za-z]\w*_\w+")
 _CONCRETE = re.compile(
     r"`[^`\n]+`|\b\w+\.(?:py|js|ts|go|rs|java|c|h|cpp|rb|php|sql|toml|cfg|ya?ml|json)\b|\blines? \d+|\b\w+\(\)"
     r"|\b[A-Za-z]\w*_\w+|\b[A-Z][a-z]+[A-Z]\w*|\b\w+\.\w+\(|[<>=!]=|'[^'\n]{1,60}'|\"[^\"\n]{1,60}\""
@@ -60,11 +66,21 @@ def parts(note: Mapping[str, Any]) -> dict[Part, str]:
         said = note.get(name, "")
         if said.strip() and not _TOLD.match(said):
             found[part] = f"{found[part]}\n{said}" if part in found else said
-    free = note.get("text", "")
+    sentences = _SENTENCE_END.split(note.get("text", ""))
     for part, phrase in PHRASES.items():
-        if phrase.search(free):
-            found.setdefault(part, free)
+        if saying := [sentence for sentence in sentences if phrase.search(sentence)]:
+            found.setdefault(part, "\n".join(saying))
     return found
+
+
+def contrasts(said: Iterable[str]) -> bool:
+    """Whether any of the texts holds what was expected, or what happens in its place, against what was seen."""
+    return any(_EXPECTATION.search(text) for text in said)
+
+
+def names(text: str) -> frozenset[str]:
+    """The files and identifiers that a text names and that are hardly ordinary words."""
+    return frozenset(found.lower() for found in _NAME.findall(text))
 
 
 def is_concrete(claim: str) -> bool:

@@ -87,7 +87,11 @@ def careful_session() -> dict[str, Any]:
         note(plan="Reproduce it, then look at how pages are counted."),
         check(caused_by=["e0"]),
         cmd("cat src/pager.py", caused_by=["e1"]),
-        note(hypothesis="`count` forgets the last page: it rounds down in pager.py.", caused_by=["e2"]),
+        note(
+            observation="Eleven rows should be three pages of five, and are two.",
+            hypothesis="`count` forgets the last page: it rounds down in pager.py.",
+            caused_by=["e2"],
+        ),
         edit(caused_by=["e3"]),
         check(failed=0, caused_by=["e4"]),
         note(observation="The last page is counted now.", decision="Keep the change.", caused_by=["e5"]),

@@ -57,7 +57,41 @@ def test_the_careful_session_shows_every_step_of_its_chain() -> None:
     assert (found.tested_hypotheses, found.closed_hypotheses, found.chain_witnesses) == ((3,), (3,), (4, 6))
     assert (found.checks_before, found.source_edits, found.checks_after, found.same_checks) == ((1,), (4,), (5,), (5,))
     assert found.explained_edits == (4,)
-    assert (found.plans, found.observations, found.decisions) == ((0,), (6,), (6,))
+    assert (found.grounded_hypotheses, found.early_intents) == ((3,), (0,))
+    assert (found.early_observations, found.early_contrasts) == ((3,), (3,))
+
+
+def test_a_claim_in_free_text_is_its_own_sentence_and_not_the_note_around_it() -> None:
+    assert parts({"text": "I read pager.py. I suspect bad luck."})["hypothesis"] == "I suspect bad luck."
+    assert of(note("I read pager.py. I suspect bad luck."), edit()).concrete_hypotheses == ()
+    assert of(note("I read it. I suspect pager.py."), edit()).concrete_hypotheses == (0,)
+
+
+@pytest.mark.parametrize(
+    ("look", "link", "grounded"),
+    [("cat src/pager.py", [], True), ("cat src/other.py", [], False), ("ls", ["e0"], True), ("ls", [], False)],
+)
+def test_a_claim_is_grounded_by_a_link_to_a_look_or_by_naming_what_was_looked_at(
+    look: str, link: list[str], grounded: bool
+) -> None:
+    found = of(cmd(look), note(hypothesis="pager.py rounds down.", caused_by=link), edit())
+    assert found.grounded_hypotheses == ((1,) if grounded else ())
+
+
+@pytest.mark.parametrize(
+    ("said", "contrast"),
+    [
+        ("It is 2 and should be 3.", True),
+        ("Expected 3.", True),
+        ("It adds instead of subtracting.", True),
+        ("I should look at the tests.", False),
+        ("Should I look?", False),
+        ("It is 2.", False),
+    ],
+)
+def test_a_contrast_says_what_was_expected_and_not_what_one_ought_to_do(said: str, contrast: bool) -> None:
+    assert bool(of(note(observation=said), edit()).early_contrasts) is contrast
+    assert of(edit(), note(observation=said)).early_contrasts == ()
 
 
 def test_links_to_later_or_unknown_events_count_for_nothing() -> None:

@@ -26,6 +26,7 @@ from tests.support.judging import (
 
 GUESS = note(hypothesis="Something rounds down.")
 CLAIM = note(hypothesis="`count` rounds down.")
+SEEN_CLAIM = CLAIM | {"caused_by": ["e0"]}
 LADDERS: dict[str, list[tuple[int, list[dict[str, Any]]]]] = {
     "problem_understanding": [
         (0, [edit()]),
@@ -33,8 +34,10 @@ LADDERS: dict[str, list[tuple[int, list[dict[str, Any]]]]] = {
         (2, [cmd("cat a.py"), edit(), CLAIM]),
         (3, [CLAIM, edit()]),
         (3, [cmd("cat a.py"), GUESS, edit()]),
-        (4, [cmd("cat a.py"), CLAIM, edit()]),
-        (5, [cmd("cat a.py"), note(observation="5 of 6"), note(plan="Round up."), CLAIM, edit()]),
+        (3, [cmd("cat a.py"), CLAIM, edit()]),
+        (4, [cmd("cat a.py"), SEEN_CLAIM, edit()]),
+        (4, [cmd("cat a.py"), SEEN_CLAIM, note(plan="Round up."), edit(), note(observation="5, expected 6")]),
+        (5, [cmd("cat a.py"), SEEN_CLAIM, note(observation="5, expected 6"), note(plan="Round up."), edit()]),
     ],
     "causal_linking": [
         (0, [edit(), check(caused_by=["e0"])]),

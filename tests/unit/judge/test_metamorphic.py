@@ -37,7 +37,7 @@ STEPS = st.one_of(
     st.sampled_from(HYPOTHESES).map(lambda text: note(hypothesis=text)),
     st.sampled_from(("I can see the output.", "Let me try that.", "I suspect `n`.", "Hm.")).map(note),
     st.sampled_from(
-        (note(observation="5 of 6"), note(plan="Look."), note(decision="Keep it."), commit(), commit("wip"))
+        (note(observation="5, should be 6"), note(plan="Look."), note(decision="Keep it."), commit(), commit("wip"))
     ),
     st.sampled_from(COMMANDS).map(cmd),
     st.builds(check, st.sampled_from(("pytest -q", "pytest tests/test_pager.py")), failed=st.integers(0, 3)),
