@@ -87,12 +87,13 @@ def _spawn_supervisor(home: Home) -> subprocess.Popen[bytes]:
 
 
 def up() -> None:
-    """Start the embedded stack and wait until it is ready. Harmless where it runs already."""
+    """Start the embedded stack and wait until it is ready. Harmless where it runs or starts already."""
     home = this_home()
+    ours = None
     if home.supervisor_pid() is None:
         _refuse_taken_ports()
-        supervisor = _spawn_supervisor(home)
-        _wait_until_ready(home, supervisor)
+        ours = _spawn_supervisor(home)
+    _wait_until_ready(home, ours)
     status = home.status()
     if status.get("state") != "ready":
         err.print(_table(status))
@@ -102,13 +103,15 @@ def up() -> None:
         out.print(f"without {name}: {note}", style="yellow", markup=False, highlight=False, soft_wrap=True)
 
 
-def _wait_until_ready(home: Home, supervisor: subprocess.Popen[bytes]) -> None:
+def _wait_until_ready(home: Home, ours: subprocess.Popen[bytes] | None) -> None:
+    """Watch a supervisor until its start is decided: ours, or another's that this home has already."""
     deadline = time.monotonic() + UP_PATIENCE_S
     with Live(console=err, refresh_per_second=5, transient=True) as live:
-        while time.monotonic() < deadline and supervisor.poll() is None:
+        while time.monotonic() < deadline:
             status = home.status()
             live.update(_table(status))
-            if status.get("state") in ("ready", "failed"):
+            started = ours is not None and ours.poll() is None
+            if status.get("state") in ("ready", "failed") or not (started or home.supervisor_pid()):
                 return
             time.sleep(LOOK_S)
 

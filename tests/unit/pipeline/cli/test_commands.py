@@ -5,11 +5,14 @@ import json
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from pipeline.cli.home import Home
+from pipeline.cli.plan import Ports
 from tests.support.data import PROJECT, REAL_SESSIONS
 from tests.support.fake_gateway import TRACE_ID, FakeGateway, serving
 from tests.support.ports import free_port
@@ -38,7 +41,6 @@ def cli(home: Path, *args: str, **environ: str) -> subprocess.CompletedProcess[s
     ("command", "setting"),
     [
         (("view", TRACE_ID), "GATEWAY_URL"),
-        (("results", TRACE_ID), "GATEWAY_URL"),
         (("sql", "SELECT 1"), "CLICKHOUSE_URL"),
         (("policy", "acme", "research"), "KAFKA_BOOTSTRAP"),
     ],
@@ -57,6 +59,22 @@ def test_what_is_away_is_named_in_one_line(tmp_path: Path, command: tuple[str, .
 )
 def test_wrong_usage_is_2(tmp_path: Path, command: tuple[str, ...]) -> None:
     assert cli(tmp_path, *command).returncode == 2
+
+
+def test_up_waits_for_a_stack_that_somebody_else_is_starting(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    lock = home.lock()
+    assert lock
+    lock.write(str(os.getpid()))
+    lock.flush()
+    home.write_status({"state": "starting"})
+    ready = {"state": "ready", "addresses": Ports(1, 2, 3).addresses(), "notes": {}}
+    later = threading.Timer(2.5, home.write_status, [ready])
+    later.start()
+    done = cli(tmp_path, "up")
+    later.join()
+    lock.close()
+    assert (done.returncode, "http://127.0.0.1:1 " in done.stdout) == (0, True), done.stderr
 
 
 def test_nothing_runs_is_3_and_is_json_too(tmp_path: Path) -> None:
