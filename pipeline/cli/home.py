@@ -27,6 +27,13 @@ class Home:
         """Where a process of this name writes its output."""
         return self.root / "logs" / f"{name}.log"
 
+    def last_line(self, name: str) -> str:
+        """What a process of this name wrote last: those that cannot go on say why in their last line."""
+        with suppress(OSError):
+            lines = self.log_file(name).read_text(errors="replace").split("\n")
+            return next((line.strip() for line in reversed(lines) if line.strip()), "")
+        return ""
+
     def data(self, name: str) -> Path:
         """Where a process of this name keeps its data."""
         return self.root / "data" / name

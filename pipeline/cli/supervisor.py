@@ -108,7 +108,7 @@ class Supervisor:
         self._steps[step.name] = "done" if code == 0 else "failed"
         self._write()
         if code:
-            raise StartFailed(f"{step.name} failed: see {self._home.log_file(step.name)}")
+            raise StartFailed(self._why(step, "failed"))
 
     async def _start_child(self, part: Process) -> None:
         child = self._children[part.name]
@@ -119,9 +119,12 @@ class Supervisor:
             if child.restarts > 1 or time.monotonic() > deadline:
                 await child.stop()
                 child.become("failed")
-                raise StartFailed(f"{part.name} does not start: see {self._home.log_file(part.name)}")
+                raise StartFailed(self._why(part, "does not start"))
             await asyncio.sleep(CHECK_S)
         child.become("ready")
+
+    def _why(self, part: Step, what: str) -> str:
+        return f"{part.name} {what}: {self._home.last_line(part.name)} (log: {self._home.log_file(part.name)})"
 
     async def _watch(self) -> None:
         while True:
