@@ -75,7 +75,9 @@ async def test_a_secret_reaches_the_log_through_no_field(front: Front) -> None:
     records = await front.records(trace.trace_id)
     assert [type(record) for _, _, record in records] == [TraceCreated, EventsAppended, ArtifactStored]
     assert [SECRET.encode() in encode(record) for _, _, record in records] == [False] * 3
-    stored = [orjson.loads(event) for event in records[1][2].events]
+    chunk_stored = records[1][2]
+    assert isinstance(chunk_stored, EventsAppended)
+    stored = [orjson.loads(event) for event in chunk_stored.events]
     assert stored[2]["caused_by"] == [stored[0]["id"]]
 
 
