@@ -46,7 +46,8 @@ class KafkaSettings(Group):
 
     kafka_bootstrap: str = Field("127.0.0.1:9092", description="brokers, host:port, comma-separated")
     topic_profile: Literal["development", "production"] = Field(
-        "development", description="partition counts and replication of topics when they are created"
+        "development",
+        description="development (1 replica) or production (3): partitions and replicas of topics it creates",
     )
 
 
@@ -65,7 +66,7 @@ class ClickHouseSettings(Group):
 class ObjectStoreSettings(Group):
     """Where artifacts, big documents and evidence land."""
 
-    object_store: Literal["folder", "s3"] = Field("folder", description="kind of object store")
+    object_store: Literal["folder", "s3"] = Field("folder", description="kind of object store: folder or s3")
     object_store_dir: Path = Field(Path(".pr-telemetry/objects"), description="folder of the folder store")
     s3_endpoint: Url = Field("http://127.0.0.1:9000", description="S3 endpoint, path-style addressing")
     s3_bucket: str = Field("pr-telemetry", description="bucket; created when absent")
@@ -111,7 +112,9 @@ class StreamsSettings(Group):
 class SandboxSettings(Group):
     """The test runs."""
 
-    sandbox_repos_dir: Path | None = Field(None, description="folder of local mirrors, one git repository a name")
+    sandbox_repos_dir: Path | None = Field(
+        None, description="folder of local mirrors: NAME or NAME.git where a trace's repository address ends in NAME"
+    )
     sandbox_image: str = Field("pr-telemetry/sandbox-python:3.11", description="image that tests run in")
     sandbox_runtime: str = Field("runc", description="container runtime")
     sandbox_parallel: Positive = Field(2, description="traces validated at once")

@@ -9,7 +9,10 @@ Cleanup = Literal["delete", "compact"]
 
 @dataclass(frozen=True, slots=True)
 class Topic:
-    """One topic. `partitions` is (development, production) and never changes once created; retention -1 is for ever."""
+    """One topic. `partitions` is (development, production) and never changes once created; retention -1 is for ever.
+
+    A topic that nobody writes or reads yet is there already: its name, key and partitions are part of the contract.
+    """
 
     name: str
     records: tuple[str, ...]
@@ -34,18 +37,16 @@ TRACE_LOG = Topic(
     ("ingest_gateway", "streams"),
     ("streams", "sinks"),
 )
-TRACE_ASSEMBLED = Topic(
-    "trace-assembled", ("TraceAssembled",), "trace_id", ("streams",), ("sandbox", "judge", "sinks", "notary")
-)
-TRACE_VALIDATED = Topic("trace-validated", ("TraceValidated",), "trace_id", ("sandbox",), ("sinks", "notary"))
-TRACE_JUDGED = Topic("trace-judged", ("TraceJudged",), "trace_id", ("judge",), ("sinks", "notary"))
-RESCORES = Topic("rescores", ("TraceJudged",), "trace_id", ("judge",), ("sinks",))
+TRACE_ASSEMBLED = Topic("trace-assembled", ("TraceAssembled",), "trace_id", ("streams",), ("sandbox", "judge", "sinks"))
+TRACE_VALIDATED = Topic("trace-validated", ("TraceValidated",), "trace_id", ("sandbox",), ("sinks",))
+TRACE_JUDGED = Topic("trace-judged", ("TraceJudged",), "trace_id", ("judge",), ("sinks",))
+RESCORES = Topic("rescores", ("TraceJudged",), "trace_id", (), ("sinks",))
 INTEGRITY_LOG = Topic(
     "integrity-log",
     ("LeafAppended", "CheckpointSigned"),
     "-",
-    ("notary",),
-    ("sinks", "verifiers"),
+    (),
+    (),
     partitions=(1, 1),
     retention_ms=-1,
 )
@@ -53,15 +54,15 @@ CONTROL = Topic(
     "control",
     ("ApiKeyRecorded", "ProjectPolicy", "TokenRevoked", "RunManifest", "RunPromoted"),
     "kind/id",
-    ("ingest_gateway", "cli"),
-    ("ingest_gateway", "judge", "sinks"),
+    ("cli",),
+    ("ingest_gateway",),
     partitions=(1, 1),
     cleanup="compact",
     retention_ms=-1,
     dead_letters=False,
 )
-AUDIT_LOG = Topic("audit-log", ("AuditEntry",), "project", ("ingest_gateway", "cli"), ("sinks",), retention_ms=-1)
-REJECTS = Topic("rejects", ("EventRejected",), "project", ("ingest_gateway",), ("sinks",))
+AUDIT_LOG = Topic("audit-log", ("AuditEntry",), "project", (), (), retention_ms=-1)
+REJECTS = Topic("rejects", ("EventRejected",), "project", (), ())
 ASSEMBLY_PROGRESS = Topic(
     "assembly-progress",
     ("AssemblyProgress",),

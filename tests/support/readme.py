@@ -15,7 +15,7 @@ def topics_table() -> str:
     for topic in TOPICS:
         records = ", ".join(f"`{name}`" for name in topic.records)
         partitions = f"{topic.partitions[0]} / {topic.partitions[1]}"
-        writers, readers = ", ".join(topic.writers), ", ".join(topic.readers)
+        writers, readers = (", ".join(names) or "nobody yet" for names in (topic.writers, topic.readers))
         lines.append(f"| `{topic.name}` | {records} | {topic.key} | {partitions} | {writers} | {readers} |")
     return "\n".join(lines)
 
