@@ -46,4 +46,5 @@ SELECT task_id AS session, rationale_notes AS notes, cmd_runs AS commands, num_f
 FROM v1_traces
 ORDER BY seconds"
 
-echo; echo "Follow one of them: PR_TELEMETRY_HOME=$PR_TELEMETRY_HOME make up, then pr-telemetry view ${traces[0]}"
+echo; echo "Follow one of them (make down stops it again):"
+echo "  export PR_TELEMETRY_HOME=$PR_TELEMETRY_HOME; make up; .venv/bin/pr-telemetry view ${traces[0]}"
