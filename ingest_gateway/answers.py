@@ -35,6 +35,14 @@ class UploadToken(Answer):
     upload_token_expires_at_s: int
 
 
+class FaultAnswer(Answer):
+    """What is wrong at one place of the body."""
+
+    pointer: str = Field(description="JSON Pointer (RFC 6901); empty for the whole body")
+    reason: str
+    event_index: int | None = None
+
+
 class Receipt(Answer):
     """Signed proof that the log has a chunk. The signature (Ed25519) is over the canonical JSON of `chunk_digest`,
     `chunk_seq`, `offset`, `partition`, `received_at_us`, `topic` and `trace_id`."""
@@ -48,9 +56,12 @@ class Receipt(Answer):
     received_at_us: int
     key_id: str
     signature: str = Field(description="base64")
-    events: int = Field(description="events of the chunk")
+    events: int = Field(description="events that were taken")
     redactions: dict[str, int] = Field(description="secrets removed, by rule")
     late: bool = Field(False, description="the trace was completed before; it will get a new revision")
+    rejected: list[FaultAnswer] | None = Field(
+        None, description="with `on_invalid=reject-events`: the first fault of each event that was not taken"
+    )
 
 
 class Completed(Answer):
@@ -118,14 +129,6 @@ class Pending(Answer):
     trace_id: TraceId
     stage: Literal["received"] = "received"
     message: str = "Not queryable yet; try again"
-
-
-class FaultAnswer(Answer):
-    """What is wrong at one place of the body."""
-
-    pointer: str = Field(description="JSON Pointer (RFC 6901); empty for the whole body")
-    reason: str
-    event_index: int | None = None
 
 
 class ProblemAnswer(Answer):

@@ -12,7 +12,7 @@ from starlette.responses import Response
 from ingest_gateway.answers import StoredArtifact
 from ingest_gateway.auth import Upload
 from ingest_gateway.bodies import body
-from ingest_gateway.gateway import gateway_of, trace_id_of
+from ingest_gateway.gateway import context_of, gateway_of, trace_id_of
 from ingest_gateway.problems import NOT_FOUND, STORE_UNAVAILABLE, Problem
 from ingest_gateway.redaction import Redactor
 from ingest_gateway.validation import artifact_kind, artifact_name
@@ -65,7 +65,7 @@ async def put_artifact(request: Request) -> Response:
             await gateway.store.put(artifact_key(upload.project, upload.trace_id, record.sha256, private), data)
         except (Retryable, Refused) as error:
             raise Problem(STORE_UNAVAILABLE, "the artifact cannot be stored now", retry_after_s=2) from error
-        await gateway.log.append(upload.trace_id, record)
+        await gateway.log.append(upload.trace_id, record, headers=context_of(request))
     gateway.metrics.artifact_bytes.inc(record.size)
     gateway.count_redactions(record.redactions)
     fields = {name: getattr(record, name) for name in ("sha256", "size", "name", "kind", "redactions")}

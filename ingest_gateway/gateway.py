@@ -25,6 +25,7 @@ from pipeline.settings import GatewaySettings
 REMEMBERED_ANSWERS = 20_000
 REMEMBERED_COMPLETIONS = 50_000
 
+from ingest_gateway.tracecontext import log_headers
 
 @dataclass(frozen=True)
 class Gateway:
@@ -92,3 +93,8 @@ def trace_id_of(request: Request) -> str:
     except ValueError:
         raise Problem(NOT_FOUND, "this is no trace id") from None
     return trace_id
+def context_of(request: Request) -> tuple[tuple[str, bytes], ...]:
+    """The request's trace context, as headers of the records it causes."""
+    return log_headers(request.headers.get("traceparent"), request.headers.get("tracestate"))
+
+

@@ -101,7 +101,15 @@ CALLS: tuple[Call, ...] = (
         {201: answers.Receipt, 200: answers.Receipt},
         api.IngestChunk,
         (*UPLOAD, problems.BAD_PARAMETER, problems.IN_FLIGHT, problems.IDEMPOTENCY_CONFLICT, *JSON_BODY, *WRITE),
-        (Parameter("Idempotency-Key", "header", "the same key with the same body gets the same receipt"),),
+        (
+            Parameter("Idempotency-Key", "header", "the same key with the same body gets the same receipt"),
+            Parameter(
+                "on_invalid",
+                "query",
+                "reject-chunk (the default): one bad event refuses the chunk; reject-events: the good ones are taken, "
+                "the bad ones come back in `rejected`",
+            ),
+        ),
     ),
     Call(
         "POST",

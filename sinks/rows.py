@@ -14,6 +14,7 @@ from pipeline.ids import minted_at_us
 from schemas.codec import plain
 from schemas.records import (
     ArtifactStored,
+    EventRejected,
     EventsAppended,
     Record,
     TraceAssembled,
@@ -198,6 +199,20 @@ def _judged(record: TraceJudged, _document: object) -> Rows:
     return {"judgements": [row]}
 
 
+def _rejected(record: EventRejected, _document: object) -> Rows:
+    row = {
+        "trace_id": record.trace_id,
+        "chunk_seq": record.chunk_seq,
+        "chunk_id": record.chunk_id,
+        "event_index": record.index,
+        "pointer": record.pointer,
+        "reason": record.reason,
+        "project": record.project,
+        "rejected_at": record.rejected_at_us,
+    }
+    return {"rejects": [row]}
+
+
 ROWS: dict[type[Record], Callable[[Any, Any], Rows]] = {
     TraceCreated: _created,
     EventsAppended: _nothing,  # events are told from finished revisions only
@@ -208,4 +223,5 @@ ROWS: dict[type[Record], Callable[[Any, Any], Rows]] = {
     TraceAssembled: _assembled,
     TraceValidated: _validated,
     TraceJudged: _judged,
+    EventRejected: _rejected,
 }

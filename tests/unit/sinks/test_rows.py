@@ -20,12 +20,12 @@ from schemas.records import (
     TraceJudged,
     TraceValidated,
 )
-from schemas.topics import RESCORES, TRACE_ASSEMBLED, TRACE_JUDGED, TRACE_LOG, TRACE_VALIDATED
+from schemas.topics import REJECTS, RESCORES, TRACE_ASSEMBLED, TRACE_JUDGED, TRACE_LOG, TRACE_VALIDATED
 from sinks.rows import ROWS, Position, rows_of
 from tests.support.finished import EXAMPLES, example, example_document, fresh_id
 
 AT = Position("topic", 3, 17)
-SUNK = (TRACE_LOG, TRACE_ASSEMBLED, TRACE_VALIDATED, TRACE_JUDGED, RESCORES)
+SUNK = (TRACE_LOG, TRACE_ASSEMBLED, TRACE_VALIDATED, TRACE_JUDGED, RESCORES, REJECTS)
 
 
 def test_every_record_of_a_topic_that_is_read_has_a_mapping() -> None:
