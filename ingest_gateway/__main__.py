@@ -11,8 +11,8 @@ import uvicorn
 import uvloop
 
 from ingest_gateway.app import create_app
+from ingest_gateway.control import Control, built_in_policies
 from ingest_gateway.gateway import Gateway, assemble
-from ingest_gateway.policies import Policies, built_in_policies
 from ingest_gateway.reads import Reads
 from ingest_gateway.tracelog import APPEND_TIMEOUT_S, TraceLog
 from pipeline.clickhouse import ClickHouse
@@ -40,7 +40,7 @@ def open_gateway(settings: GatewaySettings) -> Gateway:
     return assemble(
         settings,
         TraceLog(lambda: make_producer(kafka, request_timeout_ms=int(APPEND_TIMEOUT_S * 1000))),
-        Policies(lambda: make_consumer(kafka), built_in_policies(settings.mode)),
+        Control(lambda: make_consumer(kafka), built_in_policies(settings.mode)),
         open_store(load(ObjectStoreSettings)),
         Reads(lambda: ClickHouse(clickhouse)),
         now_us,

@@ -35,7 +35,7 @@ async def background(gateway: Gateway, failed: Callable[[BaseException], None]) 
             log.error("background work failed", exc_info=error)
             failed(error)
 
-    tasks = [asyncio.create_task(gateway.log.run()), asyncio.create_task(gateway.policies.run())]
+    tasks = [asyncio.create_task(gateway.log.run()), asyncio.create_task(gateway.control.run())]
     for task in tasks:
         task.add_done_callback(ended)
     try:

@@ -75,7 +75,7 @@ async def put_artifact(request: Request) -> Response:
 async def get_artifact(request: Request) -> Response:
     """`GET /v1/traces/{id}/artifacts/{sha256}`; private ones are not found."""
     gateway = gateway_of(request)
-    trace_id, caller = trace_id_of(request), gateway.caller(request)
+    trace_id, caller = trace_id_of(request), gateway.caller(request, "read-files")
     sha256 = request.path_params["sha256"].removeprefix(PREFIX)
     project = await gateway.reads.project_of(trace_id, caller)
     if project is None or not re.fullmatch(r"[0-9a-f]{64}", sha256):

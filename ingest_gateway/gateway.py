@@ -5,17 +5,29 @@ from dataclasses import dataclass, field
 
 from starlette.requests import Request
 
-from ingest_gateway.auth import Caller, Upload, bearer, identify, issue_upload_token, known_callers, read_upload_token
+from ingest_gateway.auth import (
+    Caller,
+    Upload,
+    bearer,
+    identify,
+    issue_upload_token,
+    known_callers,
+    read_upload_token,
+    refuse_revoked,
+    refuse_revoked_trace,
+)
 from ingest_gateway.bodies import InFlight
+from ingest_gateway.control import Control
 from ingest_gateway.keyring import Keyring, open_keyring
 from ingest_gateway.metrics import Metrics
-from ingest_gateway.policies import Policies
 from ingest_gateway.problems import NOT_FOUND, Problem
 from ingest_gateway.reads import Reads
 from ingest_gateway.receipts import Signer
 from ingest_gateway.redaction import Redactor
 from ingest_gateway.replays import Recent, Replays
+from ingest_gateway.tracecontext import log_headers
 from ingest_gateway.tracelog import TraceLog
+from pipeline.access import EVERY_PROJECT, Permission
 from pipeline.clock import Clock
 from pipeline.ids import minted_at_us
 from pipeline.objectstore import ObjectStore
@@ -25,7 +37,6 @@ from pipeline.settings import GatewaySettings
 REMEMBERED_ANSWERS = 20_000
 REMEMBERED_COMPLETIONS = 50_000
 
-from ingest_gateway.tracecontext import log_headers
 
 @dataclass(frozen=True)
 class Gateway:
@@ -33,7 +44,7 @@ class Gateway:
 
     settings: GatewaySettings
     log: TraceLog
-    policies: Policies
+    control: Control
     store: ObjectStore
     reads: Reads
     clock: Clock
@@ -45,14 +56,21 @@ class Gateway:
     replays: Replays = field(default_factory=lambda: Replays(REMEMBERED_ANSWERS))
     completions: Recent[tuple[bytes, bytes]] = field(default_factory=lambda: Recent(REMEMBERED_COMPLETIONS))
 
-    def caller(self, request: Request) -> Caller:
-        """Who calls. Raises Problem."""
-        return identify(bearer(request.headers.get("authorization")), self.callers)
+    def caller(self, request: Request, permission: Permission) -> Caller:
+        """Who calls, where they may do this. Raises Problem."""
+        caller = identify(bearer(request.headers.get("authorization")), self.callers, self.control.view)
+        request.state.actor = (caller.name, caller.project or EVERY_PROJECT)
+        caller.require(permission)
+        return caller
 
     def upload(self, request: Request, trace_id: str) -> Upload:
         """What the request's upload token allows for this trace. Raises Problem."""
         token = bearer(request.headers.get("authorization"))
-        return read_upload_token(token, self.keys.upload_tokens, self.clock() / 1e6, trace_id)
+        upload = read_upload_token(token, self.keys.upload_tokens, self.clock() / 1e6, trace_id)
+        request.state.actor = (upload.issued_to, upload.project)
+        refuse_revoked(token, upload.issued_to, self.control.view)
+        refuse_revoked_trace(trace_id, self.control.view)
+        return upload
 
     def upload_token(self, upload: Upload) -> tuple[str, int]:
         """A fresh token and when it expires, seconds since the epoch."""
@@ -70,19 +88,24 @@ class Gateway:
 
 
 def assemble(
-    settings: GatewaySettings, log: TraceLog, policies: Policies, store: ObjectStore, reads: Reads, clock: Clock
+    settings: GatewaySettings, log: TraceLog, control: Control, store: ObjectStore, reads: Reads, clock: Clock
 ) -> Gateway:
     """A gateway from its outside parts. Raises BadSetting for secrets that are missing or wrong."""
     keys = open_keyring(settings)
     callers = known_callers(settings)
     signer, in_flight = Signer(keys.receipt_seed), InFlight(settings.max_in_flight_bytes)
-    return Gateway(settings, log, policies, store, reads, clock, keys, callers, signer, in_flight)
+    return Gateway(settings, log, control, store, reads, clock, keys, callers, signer, in_flight)
 
 
 def gateway_of(request: Request) -> Gateway:
     """The gateway that serves a request."""
     gateway: Gateway = request.app.state.gateway
     return gateway
+
+
+def context_of(request: Request) -> tuple[tuple[str, bytes], ...]:
+    """The request's trace context, as headers of the records it causes."""
+    return log_headers(request.headers.get("traceparent"), request.headers.get("tracestate"))
 
 
 def trace_id_of(request: Request) -> str:
@@ -93,8 +116,3 @@ def trace_id_of(request: Request) -> str:
     except ValueError:
         raise Problem(NOT_FOUND, "this is no trace id") from None
     return trace_id
-def context_of(request: Request) -> tuple[tuple[str, bytes], ...]:
-    """The request's trace context, as headers of the records it causes."""
-    return log_headers(request.headers.get("traceparent"), request.headers.get("tracestate"))
-
-

@@ -17,7 +17,7 @@ async def healthz(_request: Request) -> Response:
 async def readyz(request: Request) -> Response:
     """`GET /readyz`: 200 once writes can succeed; reads do not count, they fail on their own."""
     gateway = gateway_of(request)
-    parts = {"log": gateway.log.available, "policies": gateway.policies.ready}
+    parts = {"log": gateway.log.available, "control": gateway.control.ready}
     ready = all(parts.values())
     return json_answer(orjson.dumps({"status": "ready" if ready else "waiting", **parts}), 200 if ready else 503)
 

@@ -32,9 +32,11 @@ MALFORMED_JSON = Kind("malformed-json", 400, "The body is not JSON")
 BAD_PARAMETER = Kind("bad-parameter", 400, "A parameter or header is wrong")
 INTERRUPTED = Kind("interrupted", 400, "The body ended early")
 UNAUTHORIZED = Kind("unauthorized", 401, "No valid token")
-TOKEN_EXPIRED = Kind("token-expired", 401, "The upload token has expired")
+TOKEN_EXPIRED = Kind("token-expired", 401, "The token has expired")
+TOKEN_REVOKED = Kind("token-revoked", 401, "The token was revoked")
 FOREIGN_TRACE = Kind("foreign-trace", 403, "The token is for another trace")
 FOREIGN_PROJECT = Kind("foreign-project", 403, "The token is for another project")
+ROLE_FORBIDS = Kind("role-forbids", 403, "The caller's role does not allow this")
 CONSENT_REFUSED = Kind("consent-refused", 403, "The participant declined")
 NOT_FOUND = Kind("not-found", 404, "Nothing is here")
 METHOD_NOT_ALLOWED = Kind("method-not-allowed", 405, "The method is not supported here")
@@ -55,8 +57,10 @@ KINDS: tuple[Kind, ...] = (
     INTERRUPTED,
     UNAUTHORIZED,
     TOKEN_EXPIRED,
+    TOKEN_REVOKED,
     FOREIGN_TRACE,
     FOREIGN_PROJECT,
+    ROLE_FORBIDS,
     CONSENT_REFUSED,
     NOT_FOUND,
     METHOD_NOT_ALLOWED,

@@ -17,8 +17,15 @@ Token = Literal["caller", "upload", "none"]
 Media = str
 WRITE = (problems.LOG_UNAVAILABLE, problems.OVERLOADED, problems.TOO_LARGE, problems.INTERRUPTED)
 JSON_BODY = (problems.MALFORMED_JSON, problems.INVALID_BODY, problems.UNSUPPORTED_MEDIA_TYPE)
-UPLOAD = (problems.UNAUTHORIZED, problems.TOKEN_EXPIRED, problems.FOREIGN_TRACE, problems.NOT_FOUND)
-READ = (problems.UNAUTHORIZED, problems.NOT_FOUND, problems.STORE_UNAVAILABLE, problems.BAD_PARAMETER)
+CALLER = (problems.UNAUTHORIZED, problems.TOKEN_REVOKED, problems.ROLE_FORBIDS, problems.LOG_UNAVAILABLE)
+UPLOAD = (
+    problems.UNAUTHORIZED,
+    problems.TOKEN_EXPIRED,
+    problems.TOKEN_REVOKED,
+    problems.FOREIGN_TRACE,
+    problems.NOT_FOUND,
+)
+READ = (*CALLER, problems.NOT_FOUND, problems.STORE_UNAVAILABLE, problems.BAD_PARAMETER)
 CONSENT = (problems.CONSENT_REFUSED, problems.CONSENT_REQUIRED)
 
 
@@ -55,7 +62,7 @@ CALLS: tuple[Call, ...] = (
         "caller",
         {201: answers.Created},
         api.CreateTrace,
-        (problems.UNAUTHORIZED, problems.FOREIGN_PROJECT, *CONSENT, *JSON_BODY, *WRITE),
+        (*CALLER, problems.FOREIGN_PROJECT, *CONSENT, *JSON_BODY, *WRITE[1:]),
     ),
     Call(
         "GET",
@@ -64,7 +71,7 @@ CALLS: tuple[Call, ...] = (
         "List traces, newest first",
         "caller",
         {200: answers.TracePage},
-        problems=(problems.UNAUTHORIZED, problems.STORE_UNAVAILABLE, problems.BAD_PARAMETER),
+        problems=(*CALLER, problems.STORE_UNAVAILABLE, problems.BAD_PARAMETER),
         parameters=(
             Parameter("cursor", "query", "`cursor` of the page before"),
             Parameter("limit", "query", "traces a page, 1 to 500"),
@@ -130,7 +137,7 @@ CALLS: tuple[Call, ...] = (
         {200: answers.UploadToken},
         answers.RefreshToken,
         (
-            problems.UNAUTHORIZED,
+            *CALLER,
             problems.FOREIGN_TRACE,
             problems.FOREIGN_PROJECT,
             problems.NOT_FOUND,
@@ -156,14 +163,14 @@ CALLS: tuple[Call, ...] = (
         "Read a stored file by its digest",
         "caller",
         {200: "application/octet-stream"},
-        problems=READ[:3],
+        problems=READ[:-1],
     ),
     Call("GET", "/healthz", operations.healthz, "The process answers", "none", {200: "application/json"}),
     Call(
         "GET",
         "/readyz",
         operations.readyz,
-        "The log takes records and policies are known",
+        "The log takes records; keys, revocations and policies are known",
         "none",
         {200: "application/json", 503: "application/json"},
     ),

@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from ingest_gateway.answers import Completed, Created, RefreshToken, UploadToken
-from ingest_gateway.auth import Upload, read_upload_token
+from ingest_gateway.auth import Upload, read_upload_token, refuse_revoked, refuse_revoked_trace
 from ingest_gateway.bodies import body, require_json
 from ingest_gateway.chunks import Arrival, stored_chunk
 from ingest_gateway.gateway import Gateway, context_of, gateway_of, trace_id_of
@@ -47,17 +47,17 @@ def model_answer(answer: BaseModel, status: int = 200, headers: dict[str, str] |
 async def create(request: Request) -> Response:
     """`POST /v1/traces`."""
     gateway = gateway_of(request)
-    caller = gateway.caller(request)
+    caller = gateway.caller(request, "write")
     require_json(request)
     async with body(request, gateway.settings.max_body_bytes, gateway.in_flight) as content:
         wanted = parse(CreateTrace, content)
         project = caller.project_for(wanted.project if "project" in wanted.model_fields_set else None)
-        consent, source = gateway.policies.consent(wanted.consent, project)
+        consent, source = gateway.control.consent(wanted.consent, project)
         redactor = gateway.redactor(project)
         created = _created(wanted, project, (consent, source), gateway.clock(), redactor)
         _, offset = await gateway.log.append(created.trace_id, created, headers=context_of(request))
     gateway.count_redactions(redactor.counts)
-    token, expires_at_s = gateway.upload_token(Upload(created.trace_id, project, consent, offset))
+    token, expires_at_s = gateway.upload_token(Upload(created.trace_id, project, consent, offset, caller.name))
     answer = Created.model_validate(
         {
             "trace_id": created.trace_id,
@@ -204,7 +204,7 @@ async def upload_token(request: Request) -> Response:
     """`POST /v1/traces/{id}/upload-token`: the earlier token names the trace, the caller's own token asks."""
     gateway = gateway_of(request)
     trace_id = trace_id_of(request)
-    caller = gateway.caller(request)
+    caller = gateway.caller(request, "write")
     require_json(request)
     async with body(request, gateway.settings.max_body_bytes, gateway.in_flight) as content:
         earlier = parse(RefreshToken, content).upload_token
@@ -212,5 +212,8 @@ async def upload_token(request: Request) -> Response:
     upload = read_upload_token(earlier, key, now_s, trace_id, expired_too=True)
     if not caller.may_use(upload.project):
         raise Problem(FOREIGN_PROJECT, "this trace belongs to another project")
-    token, expires_at_s = gateway.upload_token(upload)
+    # Who asks now holds the new token: a session goes on under a new key after its old one was revoked.
+    refuse_revoked(earlier, caller.name, gateway.control.view)
+    refuse_revoked_trace(trace_id, gateway.control.view)
+    token, expires_at_s = gateway.upload_token(replace(upload, issued_to=caller.name))
     return model_answer(UploadToken(upload_token=token, upload_token_expires_at_s=expires_at_s))

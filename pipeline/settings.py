@@ -82,7 +82,7 @@ class GatewaySettings(Group):
     )
     gateway_host: str = Field("127.0.0.1", description="address to listen on")
     gateway_port: Port = Field(8080, description="port to listen on")
-    gateway_tokens: str = Field("", description="bearer tokens of callers, `project:token`, comma-separated")
+    gateway_tokens: str = Field("", description="fixed operator tokens, `project:token`, comma-separated")
     gateway_secret: str = Field("", description="key of upload tokens, request MACs and redaction hashes")
     receipt_key: str = Field("", description="Ed25519 private key of receipts, 32 bytes in hex")
     upload_token_ttl_s: Positive = Field(3600, description="life of an upload token, seconds")

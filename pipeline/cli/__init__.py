@@ -4,7 +4,7 @@ import os
 
 import typer
 
-from pipeline.cli import control, queries, sessions
+from pipeline.cli import access, control, queries, sessions
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None, help=__doc__)
 app.command("up")(control.up)
@@ -16,7 +16,9 @@ app.command("import")(sessions.import_files)
 app.command("view")(sessions.view)
 app.command("results")(sessions.results)
 app.command("sql")(queries.sql)
-app.command("policy")(queries.policy)
+app.command("policy")(access.policy)
+app.add_typer(access.key_app, name="key")
+app.add_typer(access.token_app, name="token")
 
 
 @app.callback()

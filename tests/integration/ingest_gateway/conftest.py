@@ -16,8 +16,8 @@ from aiokafka.structs import ConsumerRecord, TopicPartition
 
 from ingest_gateway.app import background, create_app
 from ingest_gateway.auth import DEVELOPMENT_TOKEN
+from ingest_gateway.control import Control, built_in_policies
 from ingest_gateway.gateway import Gateway, assemble
-from ingest_gateway.policies import Policies, built_in_policies
 from ingest_gateway.reads import Reads
 from ingest_gateway.tracelog import APPEND_TIMEOUT_S, TraceLog
 from pipeline.clickhouse import ClickHouse
@@ -128,7 +128,7 @@ def build(kafka: KafkaSettings, folder: Path, clickhouse: ClickHouseSettings | N
     return assemble(
         settings,
         TraceLog(lambda: make_producer(kafka, request_timeout_ms=int(APPEND_TIMEOUT_S * 1000))),
-        Policies(lambda: make_consumer(kafka), built_in_policies(settings.mode)),
+        Control(lambda: make_consumer(kafka), built_in_policies(settings.mode)),
         FolderStore(folder),
         Reads(lambda: ClickHouse(rows)),
         now_us,

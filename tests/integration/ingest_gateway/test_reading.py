@@ -17,7 +17,7 @@ from pipeline.settings import ClickHouseSettings, KafkaSettings
 from schemas.records import Record, TraceCreated, TraceJudged, TraceValidated
 from sinks.migrate import migrate
 from sinks.rows import Position, rows_of
-from tests.integration.ingest_gateway.conftest import ALPHA, BETA, Front, bearer, build, serving
+from tests.integration.ingest_gateway.conftest import ALPHA, BETA, Front, bearer, build, serving, until_ready
 from tests.support.finished import document_of, example, finished, fresh_id
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(180)]
@@ -56,6 +56,7 @@ async def shelf(
     migrate(settings)
     clickhouse = ClickHouse(settings)
     async with serving(build(kafka, tmp_path, settings), kafka) as front:
+        await until_ready(front)
         yield Shelf(front, clickhouse)
     clickhouse.close()
 
@@ -135,4 +136,5 @@ async def test_before_the_migrations_reads_wait(
     kafka = KafkaSettings(kafka_bootstrap=kafka_bootstrap)
     settings = ClickHouseSettings(clickhouse_url=clickhouse_url, clickhouse_database=clickhouse_database)
     async with serving(build(kafka, tmp_path, settings), kafka) as front:
+        await until_ready(front)
         assert (await front.http.get("/v1/traces", headers=bearer(ALPHA))).status_code == 503

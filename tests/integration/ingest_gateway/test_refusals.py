@@ -113,7 +113,7 @@ async def test_bad_requests_leave_no_trace_in_the_log(front: Front) -> None:
 async def test_an_expired_token_is_refused_and_can_be_renewed_by_its_project_only(front: Front) -> None:
     trace = await front.open(token=ALPHA, consent="research")
     key = front.gateway.keys.upload_tokens
-    old = issue_upload_token(Upload(trace.trace_id, "alpha", "research", 0), key, 1)
+    old = issue_upload_token(Upload(trace.trace_id, "alpha", "research", 0, "configured/alpha"), key, 1)
     trace.headers = bearer(old)
     expired = await front.ingest(trace, chunk())
     assert (expired.status_code, expired.json()["type"].rpartition(":")[2]) == (401, "token-expired")

@@ -11,7 +11,7 @@ TOKEN = "gh" + "p_16C7e42F292c6912E7710c838347Ae178B4a"
 
 
 def test_rejections() -> None:
-    arrival = Arrival(Upload("trace-" + "0" * 32, "alpha", "research", 17), b"m" * 16, 5)
+    arrival = Arrival(Upload("trace-" + "0" * 32, "alpha", "research", 17, "development"), b"m" * 16, 5)
     faults = (Fault("/events/3/seq", "too small", 3), Fault(f"/events/4/{TOKEN}", "unknown", 4))
     first, second = rejections(ChunkEnvelope(chunk_id="c", chunk_seq=2), faults, arrival, Redactor(b"k"))
     assert (first.index, first.pointer, first.reason, first.rejected_at_us) == (3, "/events/3/seq", "too small", 5)
