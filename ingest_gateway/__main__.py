@@ -11,6 +11,7 @@ import uvicorn
 import uvloop
 
 from ingest_gateway.app import create_app
+from ingest_gateway.connections import bounded
 from ingest_gateway.control import Control, built_in_policies
 from ingest_gateway.gateway import Gateway, assemble
 from ingest_gateway.reads import Reads
@@ -61,7 +62,7 @@ async def serve(settings: GatewaySettings) -> int:
         host=settings.gateway_host,
         port=settings.gateway_port,
         # httptools, not h11: five times the requests per second here. Missing, it is an error instead of a fallback.
-        http="httptools",
+        http=bounded(settings),
         ws="none",
         lifespan="on",
         access_log=False,

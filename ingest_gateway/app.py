@@ -8,17 +8,20 @@ from importlib.metadata import version
 
 import orjson
 from starlette.applications import Starlette
+from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from ingest_gateway.connections import HeadLimit
 from ingest_gateway.docs_page import docs_page
 from ingest_gateway.gateway import Gateway
 from ingest_gateway.metrics import Metrics
 from ingest_gateway.openapi import openapi_document
 from ingest_gateway.problems import BAD_PARAMETER, INTERNAL, METHOD_NOT_ALLOWED, NOT_FOUND, Problem
+from ingest_gateway.ratelimits import rate_limit_headers
 from ingest_gateway.routes import CALLS
 from pipeline.telemetry import logger
 
@@ -58,6 +61,11 @@ async def _http_error(_request: Request, error: Exception) -> Response:
     return Problem(kind, error.detail).response(dict(error.headers or {}))
 
 
+def _say_limits(scope: Scope, message: Message) -> None:
+    for name, value in rate_limit_headers(scope.get("state", {}).get("quotas", ())).items():
+        MutableHeaders(scope=message)[name] = value
+
+
 class Observed:
     """Counts every answer, and turns an unforeseen exception into a problem instead of a broken connection."""
 
@@ -74,6 +82,7 @@ class Observed:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
+                _say_limits(scope, message)
             await send(message)
 
         try:
@@ -106,6 +115,7 @@ def create_app(gateway: Gateway, failed: Callable[[BaseException], None]) -> Sta
         lifespan=lifespan,
     )
     app.router.redirect_slashes = False
+    app.add_middleware(HeadLimit, limit=gateway.settings.max_head_bytes)
     app.add_middleware(Observed, metrics=gateway.metrics)
     document = openapi_document(CALLS, version("pr-telemetry"))
     app.state.gateway = gateway

@@ -5,6 +5,7 @@ A private artifact (a workspace) is stored as it came, elsewhere, and served to 
 
 import asyncio
 import re
+from dataclasses import replace
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -58,14 +59,16 @@ async def put_artifact(request: Request) -> Response:
     private = artifact_kind(request.query_params.get("kind", "other")) == "workspace"
     artifact_name(request.path_params["name"])
     redactor = gateway.redactor(upload.project)
-    async with body(request, gateway.settings.max_artifact_bytes, gateway.in_flight) as content:
-        data = content if private else await asyncio.to_thread(redactor.file, content)
-        record = _record(request, upload, data, gateway.clock(), redactor)
-        try:
-            await gateway.store.put(artifact_key(upload.project, upload.trace_id, record.sha256, private), data)
-        except (Retryable, Refused) as error:
-            raise Problem(STORE_UNAVAILABLE, "the artifact cannot be stored now", retry_after_s=2) from error
-        await gateway.log.append(upload.trace_id, record, headers=context_of(request))
+    limits = replace(gateway.body_limits, most_bytes=gateway.settings.max_artifact_bytes)
+    with gateway.admission.uploading(upload.trace_id):
+        async with body(request, limits) as content:
+            data = content if private else await asyncio.to_thread(redactor.file, content)
+            record = _record(request, upload, data, gateway.clock(), redactor)
+            try:
+                await gateway.store.put(artifact_key(upload.project, upload.trace_id, record.sha256, private), data)
+            except (Retryable, Refused) as error:
+                raise Problem(STORE_UNAVAILABLE, "the artifact cannot be stored now", retry_after_s=2) from error
+            await gateway.log.append(upload.trace_id, record, headers=context_of(request))
     gateway.metrics.artifact_bytes.inc(record.size)
     gateway.count_redactions(record.redactions)
     fields = {name: getattr(record, name) for name in ("sha256", "size", "name", "kind", "redactions")}

@@ -1,10 +1,13 @@
 """Everything a request may need, in one value; handlers find it at `request.app.state.gateway`."""
 
-from collections.abc import Mapping
+import time
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass, field
 
 from starlette.requests import Request
 
+from ingest_gateway.admission import Admission, refuse
 from ingest_gateway.auth import (
     Caller,
     Upload,
@@ -16,7 +19,7 @@ from ingest_gateway.auth import (
     refuse_revoked,
     refuse_revoked_trace,
 )
-from ingest_gateway.bodies import InFlight
+from ingest_gateway.bodies import BodyLimits, InFlight, Pace, body
 from ingest_gateway.control import Control
 from ingest_gateway.keyring import Keyring, open_keyring
 from ingest_gateway.metrics import Metrics
@@ -51,7 +54,8 @@ class Gateway:
     keys: Keyring
     callers: Mapping[bytes, Caller]
     signer: Signer
-    in_flight: InFlight
+    body_limits: BodyLimits
+    admission: Admission
     metrics: Metrics = field(default_factory=Metrics)
     replays: Replays = field(default_factory=lambda: Replays(REMEMBERED_ANSWERS))
     completions: Recent[tuple[bytes, bytes]] = field(default_factory=lambda: Recent(REMEMBERED_COMPLETIONS))
@@ -60,6 +64,7 @@ class Gateway:
         """Who calls, where they may do this. Raises Problem."""
         caller = identify(bearer(request.headers.get("authorization")), self.callers, self.control.view)
         request.state.actor = (caller.name, caller.project or EVERY_PROJECT)
+        self.admit(request)
         caller.require(permission)
         return caller
 
@@ -70,7 +75,21 @@ class Gateway:
         request.state.actor = (upload.issued_to, upload.project)
         refuse_revoked(token, upload.issued_to, self.control.view)
         refuse_revoked_trace(trace_id, self.control.view)
+        self.admit(request)
         return upload
+
+    def admit(self, request: Request) -> None:
+        """Count the request of a known actor. Raises Problem where its caller or project must wait."""
+        caller, project = request.state.actor
+        request.state.quotas = quotas = self.admission.admit(caller, project, time.monotonic())
+        refuse(quotas)
+
+    @asynccontextmanager
+    async def body(self, request: Request, upload: Upload | None = None) -> AsyncIterator[bytes]:
+        """The JSON body of a request, and of an upload one of the open ones. Raises Problem."""
+        with self.admission.uploading(upload.trace_id) if upload else nullcontext():
+            async with body(request, self.body_limits) as content:
+                yield content
 
     def upload_token(self, upload: Upload) -> tuple[str, int]:
         """A fresh token and when it expires, seconds since the epoch."""
@@ -93,8 +112,10 @@ def assemble(
     """A gateway from its outside parts. Raises BadSetting for secrets that are missing or wrong."""
     keys = open_keyring(settings)
     callers = known_callers(settings)
-    signer, in_flight = Signer(keys.receipt_seed), InFlight(settings.max_in_flight_bytes)
-    return Gateway(settings, log, control, store, reads, clock, keys, callers, signer, in_flight)
+    pace = Pace(settings.body_timeout_s, settings.min_body_bytes_per_s)
+    body_limits = BodyLimits(settings.max_body_bytes, pace, InFlight(settings.max_in_flight_bytes))
+    signer, admission = Signer(keys.receipt_seed), Admission(settings)
+    return Gateway(settings, log, control, store, reads, clock, keys, callers, signer, body_limits, admission)
 
 
 def gateway_of(request: Request) -> Gateway:

@@ -8,8 +8,8 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from ingest_gateway.answers import ProblemAnswer
-from ingest_gateway.problems import INTERNAL, MEDIA_TYPE, Kind
-from ingest_gateway.routes import Call, Parameter
+from ingest_gateway.problems import MEDIA_TYPE, Kind
+from ingest_gateway.routes import Call, Parameter, implied_problems
 
 Json = dict[str, Any]
 SCHEMA = "#/components/schemas/"
@@ -23,6 +23,7 @@ TOKENS = {
     "upload": "the upload token that creating the trace returned",
 }
 RETRY_AFTER = {"Retry-After": {"description": "seconds", "schema": {"type": "integer"}}}
+WAITING = {409, 429, 503}
 TITLES = {200: "Done", 201: "Stored in the log", 202: "Accepted", 503: "Not ready"}
 
 
@@ -39,7 +40,7 @@ def _content(what: type[BaseModel] | str) -> Json:
 
 def _problem(status: int, kinds: list[Kind]) -> Json:
     names = "; ".join(f"`{kind.slug}`: {kind.title}" for kind in kinds)
-    headers = {"headers": RETRY_AFTER} if status == 503 else {}
+    headers = {"headers": RETRY_AFTER} if status in WAITING else {}
     return {"description": names, "content": {MEDIA_TYPE: {"schema": {"$ref": SCHEMA + "ProblemAnswer"}}}, **headers}
 
 
@@ -47,7 +48,7 @@ def _responses(call: Call) -> Json:
     found: Json = {}
     for status, what in call.answers.items():
         found[str(status)] = {"description": TITLES[status], "content": _content(what)}
-    kinds = [*call.problems, INTERNAL]
+    kinds = list(dict.fromkeys((*call.problems, *implied_problems(call))))
     for status in sorted({kind.status for kind in kinds}):
         found.setdefault(str(status), _problem(status, [kind for kind in kinds if kind.status == status]))
     return found

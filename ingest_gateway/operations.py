@@ -25,7 +25,7 @@ async def readyz(request: Request) -> Response:
 async def metrics(request: Request) -> Response:
     """`GET /metrics`."""
     gateway = gateway_of(request)
-    gateway.metrics.in_flight.set(gateway.in_flight.held)
+    gateway.metrics.in_flight.set(gateway.body_limits.in_flight.held)
     gateway.metrics.log_up.set(gateway.log.available)
     return Response(generate_latest(gateway.metrics.registry), media_type=CONTENT_TYPE_LATEST)
 

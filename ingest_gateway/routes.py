@@ -53,6 +53,19 @@ class Call:
     parameters: tuple[Parameter, ...] = field(default=())
 
 
+def implied_problems(call: Call) -> tuple[Kind, ...]:
+    """What can also happen to a call because of its token and its body."""
+    kinds = [problems.HEAD_TOO_LARGE, problems.INTERNAL]
+    if call.token != "none":
+        kinds.append(problems.RATE_LIMITED)
+    if call.takes is not None:
+        kinds += [problems.TOO_SLOW, problems.UNSUPPORTED_MEDIA_TYPE]
+        kinds += [problems.TOO_MANY_UPLOADS] if call.token == "upload" else []
+    if isinstance(call.takes, type):
+        kinds.append(problems.BAD_ENCODING)
+    return tuple(kinds)
+
+
 CALLS: tuple[Call, ...] = (
     Call(
         "POST",

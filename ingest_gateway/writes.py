@@ -14,7 +14,7 @@ from starlette.responses import Response
 
 from ingest_gateway.answers import Completed, Created, RefreshToken, UploadToken
 from ingest_gateway.auth import Upload, read_upload_token, refuse_revoked, refuse_revoked_trace
-from ingest_gateway.bodies import body, require_json
+from ingest_gateway.bodies import require_json
 from ingest_gateway.chunks import Arrival, stored_chunk
 from ingest_gateway.gateway import Gateway, context_of, gateway_of, trace_id_of
 from ingest_gateway.keyring import body_mac
@@ -49,7 +49,7 @@ async def create(request: Request) -> Response:
     gateway = gateway_of(request)
     caller = gateway.caller(request, "write")
     require_json(request)
-    async with body(request, gateway.settings.max_body_bytes, gateway.in_flight) as content:
+    async with gateway.body(request) as content:
         wanted = parse(CreateTrace, content)
         project = caller.project_for(wanted.project if "project" in wanted.model_fields_set else None)
         consent, source = gateway.control.consent(wanted.consent, project)
@@ -107,7 +107,7 @@ async def ingest(request: Request) -> Response:
     upload = gateway.upload(request, trace_id_of(request))
     require_json(request)
     key = _idempotency_key(request)
-    async with body(request, gateway.settings.max_body_bytes, gateway.in_flight) as content:
+    async with gateway.body(request, upload) as content:
         sifted = sift_chunk(content) if _rejects_events(request) else _unsifted(content)
         mac = body_mac(gateway.keys.request_macs, content)
         keys = [(upload.trace_id, sifted.envelope.chunk_seq), *([(upload.trace_id, key)] if key else [])]
@@ -178,7 +178,7 @@ async def complete(request: Request) -> Response:
     """`POST /v1/traces/{id}/complete`. The same body again is answered from memory; an empty body claims nothing."""
     gateway = gateway_of(request)
     upload = gateway.upload(request, trace_id_of(request))
-    async with body(request, gateway.settings.max_body_bytes, gateway.in_flight) as content:
+    async with gateway.body(request, upload) as content:
         if content:
             require_json(request)
         claim = parse(CompleteTrace, content or b"{}")
@@ -206,7 +206,7 @@ async def upload_token(request: Request) -> Response:
     trace_id = trace_id_of(request)
     caller = gateway.caller(request, "write")
     require_json(request)
-    async with body(request, gateway.settings.max_body_bytes, gateway.in_flight) as content:
+    async with gateway.body(request) as content:
         earlier = parse(RefreshToken, content).upload_token
     key, now_s = gateway.keys.upload_tokens, gateway.clock() / 1e6
     upload = read_upload_token(earlier, key, now_s, trace_id, expired_too=True)

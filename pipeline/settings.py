@@ -14,6 +14,7 @@ from pipeline.errors import BadSetting
 
 Port = Annotated[int, Field(ge=1, le=65_535)]
 Positive = Annotated[int, Field(ge=1)]
+Natural = Annotated[int, Field(ge=0)]
 Url = Annotated[str, Field(pattern=r"^https?://[^/\s]+/?$")]
 SECRET = re.compile(r"(PASSWORD|SECRET|TOKENS|KEY)$")
 # Where Docker and Kubernetes mount secrets: a file named like the variable gives its value, the environment wins.
@@ -88,6 +89,17 @@ class GatewaySettings(Group):
     upload_token_ttl_s: Positive = Field(3600, description="life of an upload token, seconds")
     max_chunk_bytes: Positive = Field(262_144, description="largest chunk after redaction, bytes")
     max_body_bytes: Positive = Field(1_048_576, description="largest request body of JSON, bytes")
+    max_head_bytes: Positive = Field(16_384, description="largest request line and headers together, bytes")
+    head_timeout_s: Positive = Field(10, description="time in which the head of a request comes, seconds")
+    body_timeout_s: Positive = Field(
+        10, description="time in which a body comes, seconds; MIN_BODY_BYTES_PER_S adds to it"
+    )
+    min_body_bytes_per_s: Positive = Field(8_192, description="bytes of a body that give it one more second")
+    max_open_uploads: Positive = Field(16, description="uploads of one trace at once, in each process")
+    rate_limit_caller_per_s: Natural = Field(
+        2_000, description="requests a second of one caller, in each process, twice as many at once; 0: no limit"
+    )
+    rate_limit_project_per_s: Natural = Field(0, description="the same for all callers of a project; 0: no limit")
     max_artifact_bytes: Positive = Field(33_554_432, description="largest artifact, bytes")
     max_in_flight_bytes: Positive = Field(134_217_728, description="request bodies held at once, bytes")
 

@@ -54,12 +54,6 @@ async def test_where_no_event_is_good_the_chunk_is_refused_and_its_faults_are_ke
     assert (await front.ingest(trace, chunk(0))).status_code == 201
 
 
-async def test_an_unknown_wish_is_refused(front: Front) -> None:
-    trace = await front.open()
-    answer = await front.ingest(trace, chunk(0), "?on_invalid=ignore")
-    assert (answer.status_code, answer.json()["type"].rpartition(":")[2]) == (400, "bad-parameter")
-
-
 async def test_the_trace_context_goes_on_with_the_records(front: Front) -> None:
     trace = await front.open()
     await front.ingest(trace, chunk(0), traceparent=PARENT, tracestate="a=1")
