@@ -4,7 +4,7 @@ import os
 
 import typer
 
-from pipeline.cli import access, control, queries, sessions
+from pipeline.cli import access, control, queries, sessions, texts
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None, help=__doc__)
 app.command("up")(control.up)
@@ -17,6 +17,7 @@ app.command("view")(sessions.view)
 app.command("results")(sessions.results)
 app.command("sql")(queries.sql)
 app.command("policy")(access.policy)
+app.command("redact")(texts.redact)
 app.add_typer(access.key_app, name="key")
 app.add_typer(access.token_app, name="token")
 

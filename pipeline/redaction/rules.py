@@ -1,0 +1,103 @@
+"""The rules of the data file, and the one pass over a text that tells which of them can match at all.
+
+RE2 runs them: its time is linear in the text whatever the pattern and the input, and one automaton looks for the
+keywords of all rules at once.
+"""
+
+import math
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import re2
+import yaml
+
+DATA = Path(__file__).with_name("rules.yaml")
+# `ghp_xxxxxxxx...` in a manual is no secret.
+FILLER = "[xX*]{12}"
+# An automaton that runs out of memory says "nothing found"; one that ran always finds this entry, the empty pattern.
+ALWAYS = -1
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One kind of secret. `groups`: numbers of the groups that may hold the secret; 0 is the whole match."""
+
+    order: int
+    id: str
+    pattern: Any
+    groups: tuple[int, ...]
+    entropy: float
+    allow: Any
+    example: str
+
+    @classmethod
+    def of(cls, order: int, fields: dict[str, Any]) -> "Rule":
+        """A rule from its entry in the data file. Raises re2.error for a pattern that RE2 does not take."""
+        pattern = _compiled(fields["pattern"])
+        groups = tuple(number for name, number in pattern.groupindex.items() if name.startswith(b"secret")) or (0,)
+        allow = _compiled("|".join(f"(?:{word})" for word in (FILLER, *fields.get("allow", ()))))
+        return cls(order, fields["id"], pattern, groups, fields.get("entropy", 0.0), allow, "".join(fields["example"]))
+
+    def secret(self, match: Any) -> tuple[int, int]:
+        """Where in the text the secret is."""
+        spans: Iterator[tuple[int, int]] = map(match.span, self.groups)
+        return next(span for span in spans if span != (-1, -1))
+
+    def accepts(self, value: bytes) -> bool:
+        """Whether a value of the right form is a secret rather than filler, a word or code."""
+        return entropy(value) >= self.entropy and self.allow.search(value) is None
+
+
+@cache
+def rules() -> tuple[Rule, ...]:
+    """The rules in the order of the data file."""
+    return tuple(Rule.of(order, fields) for order, fields in enumerate(_entries()))
+
+
+def candidates(text: bytes) -> list[Rule]:
+    """The rules with a keyword in the text, in the order of the file; no other can match."""
+    keywords, owners = _gate()
+    found = keywords.Match(text)
+    if found is None:
+        return list(rules())
+    return [rules()[order] for order in sorted({owners[number] for number in found} - {ALWAYS})]
+
+
+def entropy(value: bytes) -> float:
+    """Shannon entropy, bits a byte."""
+    size = len(value)
+    return -sum(count / size * math.log2(count / size) for count in Counter(value).values())
+
+
+@cache
+def _entries() -> list[dict[str, Any]]:
+    entries: list[dict[str, Any]] = yaml.safe_load(DATA.read_text())["rules"]
+    return entries
+
+
+@cache
+def _gate() -> tuple[Any, list[int]]:
+    """All keywords as one automaton, and for each the order of its rule."""
+    keywords, owners = re2.Set.SearchSet(_options()), [ALWAYS]
+    keywords.Add(b"")
+    for order, fields in enumerate(_entries()):
+        for keyword in fields["keywords"]:
+            keywords.Add(f"(?i:{keyword})".encode())
+            owners.append(order)
+    keywords.Compile()
+    return keywords, owners
+
+
+def _compiled(pattern: str) -> Any:
+    return re2.compile(pattern.encode(), _options())
+
+
+def _options() -> Any:
+    """Latin-1: a byte is a character, so that text that is no UTF-8 is read all the same."""
+    options = re2.Options()
+    options.encoding = re2.Options.Encoding.LATIN1
+    return options
