@@ -64,6 +64,24 @@ class Receipt(Answer):
     )
 
 
+class ReceiptKey(Answer):
+    """A public key of receipts as a JWK (RFC 8037). `retired`: it signs no more, its receipts still hold."""
+
+    kty: Literal["OKP"]
+    crv: Literal["Ed25519"]
+    alg: Literal["EdDSA"]
+    use: Literal["sig"]
+    kid: str
+    x: str = Field(description="base64url, without padding")
+    status: Literal["current", "retired"]
+
+
+class ReceiptKeys(Answer):
+    """A JWK Set (RFC 7517); the key that signs now is the first."""
+
+    keys: list[ReceiptKey]
+
+
 class Completed(Answer):
     """The completion is in the log; assembly follows."""
 

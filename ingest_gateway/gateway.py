@@ -114,7 +114,7 @@ def assemble(
     callers = known_callers(settings)
     pace = Pace(settings.body_timeout_s, settings.min_body_bytes_per_s)
     body_limits = BodyLimits(settings.max_body_bytes, pace, InFlight(settings.max_in_flight_bytes))
-    signer, admission = Signer(keys.receipt_seed), Admission(settings)
+    signer, admission = Signer(keys.receipt_seed, keys.retired_receipt_keys), Admission(settings)
     return Gateway(settings, log, control, store, reads, clock, keys, callers, signer, body_limits, admission)
 
 

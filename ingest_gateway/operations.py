@@ -30,6 +30,11 @@ async def metrics(request: Request) -> Response:
     return Response(generate_latest(gateway.metrics.registry), media_type=CONTENT_TYPE_LATEST)
 
 
+async def receipt_keys(request: Request) -> Response:
+    """`GET /.well-known/pr-telemetry-receipt-keys.json`."""
+    return json_answer(orjson.dumps(gateway_of(request).signer.published), headers={"Cache-Control": "max-age=300"})
+
+
 async def openapi(request: Request) -> Response:
     """`GET /openapi.json`."""
     return json_answer(request.app.state.openapi)

@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from ingest_gateway import answers, artifacts, browse, operations, problems, writes
 from ingest_gateway.problems import Kind
+from pipeline import receipts
 from schemas import api
 
 Handler = Callable[[Request], Awaitable[Response]]
@@ -186,6 +187,14 @@ CALLS: tuple[Call, ...] = (
         "The log takes records; keys, revocations and policies are known",
         "none",
         {200: "application/json", 503: "application/json"},
+    ),
+    Call(
+        "GET",
+        receipts.PATH,
+        operations.receipt_keys,
+        "Public keys that check receipts, the current one and retired ones",
+        "none",
+        {200: answers.ReceiptKeys},
     ),
     Call("GET", "/metrics", operations.metrics, "Prometheus metrics", "none", {200: "text/plain"}),
     Call(

@@ -86,6 +86,9 @@ class GatewaySettings(Group):
     gateway_tokens: str = Field("", description="fixed operator tokens, `project:token`, comma-separated")
     gateway_secret: str = Field("", description="key of upload tokens, request MACs and redaction hashes")
     receipt_key: str = Field("", description="Ed25519 private key of receipts, 32 bytes in hex")
+    retired_receipt_keys: str = Field(
+        "", description="public keys of earlier receipts, 32 bytes in hex, comma-separated; still published"
+    )
     upload_token_ttl_s: Positive = Field(3600, description="life of an upload token, seconds")
     max_chunk_bytes: Positive = Field(262_144, description="largest chunk after redaction, bytes")
     max_body_bytes: Positive = Field(1_048_576, description="largest request body of JSON, bytes")

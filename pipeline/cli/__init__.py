@@ -4,7 +4,7 @@ import os
 
 import typer
 
-from pipeline.cli import access, control, queries, sessions, texts
+from pipeline.cli import access, control, queries, receipts, sessions, texts
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None, help=__doc__)
 app.command("up")(control.up)
@@ -15,6 +15,7 @@ app.command("submit")(sessions.submit_files)
 app.command("import")(sessions.import_files)
 app.command("view")(sessions.view)
 app.command("results")(sessions.results)
+app.command("verify-receipt")(receipts.verify_receipt)
 app.command("sql")(queries.sql)
 app.command("policy")(access.policy)
 app.command("redact")(texts.redact)

@@ -54,6 +54,7 @@ EXPECTED: dict[tuple[str, str], dict[str, int]] = {
     ("GET", "/v1/traces/{trace_id}/artifacts/{sha256}"): row(403, 200, 403, 200, 200, 404, 401, 401),
     ("GET", "/healthz"): OPEN,
     ("GET", "/readyz"): OPEN,
+    ("GET", "/.well-known/pr-telemetry-receipt-keys.json"): OPEN,
     ("GET", "/metrics"): OPEN,
     ("GET", "/openapi.json"): OPEN,
     ("GET", "/docs"): OPEN,

@@ -183,6 +183,7 @@ def test_a_role_may_do_what_the_table_says_and_an_unknown_one_nothing() -> None:
         ("receipt_key", DEVELOPMENT_RECEIPT_KEY),
         ("receipt_key", "zz" * 32),
         ("receipt_key", "ab" * 31),
+        ("retired_receipt_keys", "ab" * 32 + ", zz"),
     ],
 )
 def test_production_refuses_to_start_without_secrets(name: str, value: str) -> None:
