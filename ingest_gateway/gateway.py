@@ -36,8 +36,6 @@ from pipeline.ids import minted_at_us
 from pipeline.objectstore import ObjectStore
 from pipeline.settings import GatewaySettings
 
-# About 1 KiB an entry: bounded at some 20 MiB.
-REMEMBERED_ANSWERS = 20_000
 REMEMBERED_COMPLETIONS = 50_000
 
 
@@ -56,8 +54,8 @@ class Gateway:
     signer: Signer
     body_limits: BodyLimits
     admission: Admission
+    replays: Replays
     metrics: Metrics = field(default_factory=Metrics)
-    replays: Replays = field(default_factory=lambda: Replays(REMEMBERED_ANSWERS))
     completions: Recent[tuple[bytes, bytes]] = field(default_factory=lambda: Recent(REMEMBERED_COMPLETIONS))
 
     def caller(self, request: Request, permission: Permission) -> Caller:
@@ -115,7 +113,8 @@ def assemble(
     pace = Pace(settings.body_timeout_s, settings.min_body_bytes_per_s)
     body_limits = BodyLimits(settings.max_body_bytes, pace, InFlight(settings.max_in_flight_bytes))
     signer, admission = Signer(keys.receipt_seed, keys.retired_receipt_keys), Admission(settings)
-    return Gateway(settings, log, control, store, reads, clock, keys, callers, signer, body_limits, admission)
+    replays = Replays(settings.max_replay_bytes)
+    return Gateway(settings, log, control, store, reads, clock, keys, callers, signer, body_limits, admission, replays)
 
 
 def gateway_of(request: Request) -> Gateway:

@@ -33,6 +33,7 @@ MALFORMED_JSON = Kind("malformed-json", 400, "The body is not JSON")
 BAD_PARAMETER = Kind("bad-parameter", 400, "A parameter or header is wrong")
 INTERRUPTED = Kind("interrupted", 400, "The body ended early")
 BAD_ENCODING = Kind("bad-encoding", 400, "The body is not what its encoding says")
+KEY_REQUIRED = Kind("idempotency-key-required", 400, "An Idempotency-Key is required")
 UNAUTHORIZED = Kind("unauthorized", 401, "No valid token")
 TOKEN_EXPIRED = Kind("token-expired", 401, "The token has expired")
 TOKEN_REVOKED = Kind("token-revoked", 401, "The token was revoked")
@@ -62,6 +63,7 @@ KINDS: tuple[Kind, ...] = (
     BAD_PARAMETER,
     INTERRUPTED,
     BAD_ENCODING,
+    KEY_REQUIRED,
     UNAUTHORIZED,
     TOKEN_EXPIRED,
     TOKEN_REVOKED,

@@ -121,7 +121,15 @@ CALLS: tuple[Call, ...] = (
         "upload",
         {201: answers.Receipt, 200: answers.Receipt},
         api.IngestChunk,
-        (*UPLOAD, problems.BAD_PARAMETER, problems.IN_FLIGHT, problems.IDEMPOTENCY_CONFLICT, *JSON_BODY, *WRITE),
+        (
+            *UPLOAD,
+            problems.BAD_PARAMETER,
+            problems.KEY_REQUIRED,
+            problems.IN_FLIGHT,
+            problems.IDEMPOTENCY_CONFLICT,
+            *JSON_BODY,
+            *WRITE,
+        ),
         (
             Parameter("Idempotency-Key", "header", "the same key with the same body gets the same receipt"),
             Parameter(

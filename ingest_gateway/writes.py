@@ -18,7 +18,7 @@ from ingest_gateway.bodies import require_json
 from ingest_gateway.chunks import Arrival, stored_chunk
 from ingest_gateway.gateway import Gateway, context_of, gateway_of, trace_id_of
 from ingest_gateway.keyring import body_mac
-from ingest_gateway.problems import BAD_PARAMETER, FOREIGN_PROJECT, INVALID_BODY, Problem
+from ingest_gateway.problems import BAD_PARAMETER, FOREIGN_PROJECT, INVALID_BODY, KEY_REQUIRED, Problem
 from ingest_gateway.redaction import Redactor
 from ingest_gateway.rejects import rejections
 from ingest_gateway.tracelog import Headers
@@ -106,7 +106,7 @@ async def ingest(request: Request) -> Response:
     gateway = gateway_of(request)
     upload = gateway.upload(request, trace_id_of(request))
     require_json(request)
-    key = _idempotency_key(request)
+    key = _idempotency_key(request, gateway.settings.idempotency == "required")
     async with gateway.body(request, upload) as content:
         sifted = sift_chunk(content) if _rejects_events(request) else _unsifted(content)
         mac = body_mac(gateway.keys.request_macs, content)
@@ -124,8 +124,10 @@ async def ingest(request: Request) -> Response:
         return json_answer(answer, 201)
 
 
-def _idempotency_key(request: Request) -> str | None:
+def _idempotency_key(request: Request, required: bool) -> str | None:
     key = request.headers.get("idempotency-key")
+    if key is None and required:
+        raise Problem(KEY_REQUIRED, "send the same key again with the same chunk, and another with any other")
     if key is not None and not 1 <= len(key) <= LONGEST_KEY:
         raise Problem(BAD_PARAMETER, f"Idempotency-Key has 1 to {LONGEST_KEY} characters")
     return key

@@ -99,6 +99,12 @@ class GatewaySettings(Group):
     )
     min_body_bytes_per_s: Positive = Field(8_192, description="bytes of a body that give it one more second")
     max_open_uploads: Positive = Field(16, description="uploads of one trace at once, in each process")
+    idempotency: Literal["optional", "required"] = Field(
+        "optional", description="whether a chunk needs an Idempotency-Key"
+    )
+    max_replay_bytes: Positive = Field(
+        67_108_864, description="memory of recent answers to chunks, bytes; about 2 KiB a chunk"
+    )
     rate_limit_caller_per_s: Natural = Field(
         2_000, description="requests a second of one caller, in each process, twice as many at once; 0: no limit"
     )

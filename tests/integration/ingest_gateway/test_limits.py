@@ -66,3 +66,14 @@ async def test_few_uploads_of_a_trace_are_open_at_once(kafka_bootstrap: str, tmp
         go.set()
         assert (await first).status_code == 201
         assert (await front.ingest(trace, chunk(0))).status_code == 201
+
+
+async def test_where_a_key_is_required_a_chunk_without_one_is_refused(kafka_bootstrap: str, tmp_path: Path) -> None:
+    kafka = KafkaSettings(kafka_bootstrap=kafka_bootstrap)
+    await ensure_topics(kafka)
+    async with serving(build(kafka, tmp_path, idempotency="required"), kafka) as front:
+        await until_ready(front)
+        trace = await front.open()
+        refused = await front.ingest(trace, chunk(0))
+        assert (refused.status_code, refused.json()["type"].rpartition(":")[2]) == (400, "idempotency-key-required")
+        assert (await front.ingest(trace, chunk(0), **{"Idempotency-Key": "k"})).status_code == 201

@@ -33,6 +33,8 @@ BAD = {
     "BODY_TIMEOUT_S": "0",
     "MIN_BODY_BYTES_PER_S": "0",
     "MAX_OPEN_UPLOADS": "0",
+    "IDEMPOTENCY": "perhaps",
+    "MAX_REPLAY_BYTES": "0",
     "RATE_LIMIT_CALLER_PER_S": "-1",
     "RATE_LIMIT_PROJECT_PER_S": "-1",
     "MAX_ARTIFACT_BYTES": "many",
