@@ -26,7 +26,7 @@ from ingest_gateway.metrics import Metrics
 from ingest_gateway.problems import NOT_FOUND, Problem
 from ingest_gateway.reads import Reads
 from ingest_gateway.receipts import Signer
-from ingest_gateway.redaction import Redactor
+from ingest_gateway.redaction import PersonalData, Redactor
 from ingest_gateway.replays import Recent, Replays
 from ingest_gateway.tracecontext import log_headers
 from ingest_gateway.tracelog import TraceLog
@@ -55,6 +55,7 @@ class Gateway:
     body_limits: BodyLimits
     admission: Admission
     replays: Replays
+    personal_data: PersonalData
     metrics: Metrics = field(default_factory=Metrics)
     completions: Recent[tuple[bytes, bytes]] = field(default_factory=lambda: Recent(REMEMBERED_COMPLETIONS))
 
@@ -96,7 +97,7 @@ class Gateway:
 
     def redactor(self, project: str) -> Redactor:
         """A redactor with the project's key and fresh counts."""
-        return Redactor(self.keys.redaction_of(project))
+        return Redactor(self.keys.redaction_of(project), self.personal_data.rules_of(project))
 
     def count_redactions(self, counts: Mapping[str, int]) -> None:
         """Add what was redacted to the metrics, once the log has it."""
@@ -113,8 +114,9 @@ def assemble(
     pace = Pace(settings.body_timeout_s, settings.min_body_bytes_per_s)
     body_limits = BodyLimits(settings.max_body_bytes, pace, InFlight(settings.max_in_flight_bytes))
     signer, admission = Signer(keys.receipt_seed, keys.retired_receipt_keys), Admission(settings)
-    replays = Replays(settings.max_replay_bytes)
-    return Gateway(settings, log, control, store, reads, clock, keys, callers, signer, body_limits, admission, replays)
+    limits = (body_limits, admission, Replays(settings.max_replay_bytes))
+    personal_data = PersonalData(settings.redact_personal)
+    return Gateway(settings, log, control, store, reads, clock, keys, callers, signer, *limits, personal_data)
 
 
 def gateway_of(request: Request) -> Gateway:

@@ -4,8 +4,10 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
-from pipeline.redaction.engine import redact
-from pipeline.redaction.rules import candidates
+from pipeline.access import EVERY_PROJECT
+from pipeline.errors import BadSetting
+from pipeline.redaction.engine import NOTHING, redact
+from pipeline.redaction.rules import candidates, personal_rules
 from pipeline.redaction.stream import StreamRedactor
 
 # Values that are our own vocabulary, ids that other records refer to, or digests; every other string is free text.
@@ -15,28 +17,47 @@ NO_TEXT = frozenset(
 NO_TEXT_BELOW = frozenset({"status"})
 
 
-class Redactor:
-    """Redaction with the key of one project; `counts` adds up what was found, by rule."""
+class PersonalData:
+    """Which projects ask for which rules of personal data, from `project:rule`, comma-separated."""
 
-    def __init__(self, key: bytes) -> None:
+    def __init__(self, setting: str) -> None:
+        """Raises BadSetting."""
+        self._wanted = [entry.strip().partition(":") for entry in setting.split(",") if entry.strip()]
+        if any(not project or rule not in personal_rules() for project, _, rule in self._wanted):
+            known = ", ".join(sorted(personal_rules()))
+            raise BadSetting(f"REDACT_PERSONAL: expected `project:rule`, comma-separated; rules are {known}")
+
+    def rules_of(self, project: str) -> frozenset[str]:
+        """The ids of the rules that hold for a project."""
+        return frozenset(rule for asking, _, rule in self._wanted if asking in (project, EVERY_PROJECT))
+
+
+class Redactor:
+    """Redaction with the key of one project and the rules of personal data that it asks for.
+
+    `counts` adds up what was found, by rule.
+    """
+
+    def __init__(self, key: bytes, personal: frozenset[str] = NOTHING) -> None:
         self._key = key
+        self._personal = personal
         self.counts: Counter[str] = Counter()
 
     def text(self, text: str) -> str:
         """The text without its secrets."""
-        return redact(text.encode(), self._key, self.counts).decode()
+        return redact(text.encode(), self._key, self.counts, self._personal).decode()
 
     def file(self, data: bytes) -> bytes:
         """A file without its secrets, whatever its encoding."""
-        return redact(data, self._key, self.counts)
+        return redact(data, self._key, self.counts, self._personal)
 
     def stream(self) -> StreamRedactor:
         """For a file that comes in pieces: gives the same bytes as `file`, in bounded memory."""
-        return StreamRedactor(self._key, self.counts)
+        return StreamRedactor(self._key, self.counts, self._personal)
 
     def events(self, events: list[dict[str, Any]]) -> list[dict[str, Any]]:
         """The stored events without their secrets. One look over all texts tells whether there can be any."""
-        if not candidates("\n".join(_texts(events)).encode()):
+        if not candidates("\n".join(_texts(events)).encode(), self._personal):
             return events
         return [self._replaced(event, NO_TEXT) for event in events]
 

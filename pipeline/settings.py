@@ -89,6 +89,9 @@ class GatewaySettings(Group):
     retired_receipt_keys: str = Field(
         "", description="public keys of earlier receipts, 32 bytes in hex, comma-separated; still published"
     )
+    redact_personal: str = Field(
+        "", description="personal data to redact, too: `project:rule`, comma-separated; project * is every one"
+    )
     upload_token_ttl_s: Positive = Field(3600, description="life of an upload token, seconds")
     max_chunk_bytes: Positive = Field(262_144, description="largest chunk after redaction, bytes")
     max_body_bytes: Positive = Field(1_048_576, description="largest request body of JSON, bytes")

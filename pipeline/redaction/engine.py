@@ -9,6 +9,7 @@ from pipeline.redacted import PLACEHOLDER, placeholder
 from pipeline.redaction.rules import Rule, candidates
 
 MARK = b"[REDACTED:"
+NOTHING: frozenset[str] = frozenset()
 DIFF_MARKS = (b"+", b"-", b" ")
 
 
@@ -45,9 +46,9 @@ def replaced(text: bytes, found: list[Found], key: bytes, counts: Counter[str]) 
     return b"".join([*pieces, text[position:]])
 
 
-def redact(text: bytes, key: bytes, counts: Counter[str]) -> bytes:
-    """The text without its secrets; adds to the counts, by rule."""
-    found = find(text, candidates(text))
+def redact(text: bytes, key: bytes, counts: Counter[str], personal: frozenset[str] = NOTHING) -> bytes:
+    """The text without its secrets, and without the personal data of these rules; adds to the counts, by rule."""
+    found = find(text, candidates(text, personal))
     return replaced(text, found, key, counts) if found else text
 
 

@@ -24,10 +24,14 @@ ALWAYS = -1
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One kind of secret. `groups`: numbers of the groups that may hold the secret; 0 is the whole match."""
+    """One kind of secret. `groups`: numbers of the groups that may hold the secret; 0 is the whole match.
+
+    `personal`: no secret, but personal data, which a project may want hidden.
+    """
 
     order: int
     id: str
+    personal: bool
     pattern: Any
     groups: tuple[int, ...]
     entropy: float
@@ -40,7 +44,8 @@ class Rule:
         pattern = _compiled(fields["pattern"])
         groups = tuple(number for name, number in pattern.groupindex.items() if name.startswith(b"secret")) or (0,)
         allow = _compiled("|".join(f"(?:{word})" for word in (FILLER, *fields.get("allow", ()))))
-        return cls(order, fields["id"], pattern, groups, fields.get("entropy", 0.0), allow, "".join(fields["example"]))
+        personal, floor = fields.get("personal", False), fields.get("entropy", 0.0)
+        return cls(order, fields["id"], personal, pattern, groups, floor, allow, "".join(fields["example"]))
 
     def secret(self, match: Any) -> tuple[int, int]:
         """Where in the text the secret is."""
@@ -58,13 +63,20 @@ def rules() -> tuple[Rule, ...]:
     return tuple(Rule.of(order, fields) for order, fields in enumerate(_entries()))
 
 
-def candidates(text: bytes) -> list[Rule]:
-    """The rules with a keyword in the text, in the order of the file; no other can match."""
+def candidates(text: bytes, personal: frozenset[str]) -> list[Rule]:
+    """The rules with a keyword in the text, in the order of the file; no other can match.
+
+    Rules of personal data only where `personal` names them.
+    """
     keywords, owners = _gate()
     found = keywords.Match(text)
-    if found is None:
-        return list(rules())
-    return [rules()[order] for order in sorted({owners[number] for number in found} - {ALWAYS})]
+    orders = range(len(rules())) if found is None else sorted({owners[number] for number in found} - {ALWAYS})
+    return [rule for rule in map(rules().__getitem__, orders) if not rule.personal or rule.id in personal]
+
+
+def personal_rules() -> frozenset[str]:
+    """The ids of the rules of personal data."""
+    return frozenset(rule.id for rule in rules() if rule.personal)
 
 
 def entropy(value: bytes) -> float:

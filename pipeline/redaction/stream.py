@@ -8,7 +8,7 @@ hold: what of it is not seen as one goes, too, as far as it looks like one.
 import re
 from collections import Counter
 
-from pipeline.redaction.engine import Found, find, replaced
+from pipeline.redaction.engine import NOTHING, Found, find, replaced
 from pipeline.redaction.rules import candidates
 
 LONGEST = 262_144
@@ -24,9 +24,10 @@ CONTINUED = (b"\\", b"\\\r")
 class StreamRedactor:
     """Feed pieces, then close. Holds at most LONGEST bytes and the piece fed. Adds to `counts`, by rule."""
 
-    def __init__(self, key: bytes, counts: Counter[str]) -> None:
+    def __init__(self, key: bytes, counts: Counter[str], personal: frozenset[str] = NOTHING) -> None:
         self._key = key
         self._counts = counts
+        self._personal = personal
         # The byte before the rest has left already; it tells whether a word begins at the rest.
         self._before = b""
         self._rest = bytearray()
@@ -67,7 +68,7 @@ class StreamRedactor:
         return left
 
     def _found(self, text: bytes) -> list[Found]:
-        return [place for place in find(text, candidates(text)) if place.start >= len(self._before)]
+        return [place for place in find(text, candidates(text, self._personal)) if place.start >= len(self._before)]
 
     def _without_secrets(self, text: bytes, found: list[Found], cut: int) -> bytes:
         leaving = [place for place in found if place.end <= cut]

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from pipeline.redacted import PLACEHOLDER
 from pipeline.redaction.engine import redact
-from pipeline.redaction.rules import Rule, rules
+from pipeline.redaction.rules import Rule, personal_rules, rules
 from tests.support.secrets import labelled, session_texts
 
 KEY = b"key of the tests"
@@ -17,19 +17,28 @@ BEGIN, END = "-----BEGIN RSA PRIV" + "ATE KEY-----", "-----END RSA PRIV" + "ATE 
 BODY = ["MIIEpAIBAAKCAQEA1c7+9z5Pad7OejecsQ0bu3a", "Zx81vQ0pLm3nB7cK9dRt"]
 
 
-def redacted(text: str) -> tuple[str, Counter[str]]:
+def redacted(text: str, personal: frozenset[str] = frozenset()) -> tuple[str, Counter[str]]:
     counts: Counter[str] = Counter()
-    return redact(text.encode(), KEY, counts).decode(), counts
+    return redact(text.encode(), KEY, counts, personal).decode(), counts
 
 
 @pytest.mark.parametrize("rule", rules(), ids=lambda rule: f"{rule.order}-{rule.id}")
 def test_each_rule_finds_its_example_and_leaves_its_own_placeholder(rule: Rule) -> None:
     assert rule.pattern.search(rule.example.encode())
-    clean, counts = redacted(f"before\n{rule.example}\nafter")
+    clean, counts = redacted(f"before\n{rule.example}\nafter", personal_rules())
     assert rule.id in counts
     assert clean.startswith("before\n")
     assert clean.endswith("\nafter")
-    assert redacted(clean) == (clean, Counter())
+    assert redacted(clean, personal_rules()) == (clean, Counter())
+
+
+def test_personal_data_go_only_where_asked_for() -> None:
+    text = "jane@laptop:~/a$ cat /home/jane/a.py C:\\Users\\jane\\a.py # jane.doe@example.org USER=jane"
+    assert redacted(text) == (text, Counter())
+    assert redacted(text, frozenset({"home-path"}))[1] == {"home-path": 2}
+    clean, counts = redacted(text, personal_rules())
+    assert counts == {"home-path": 2, "email": 1, "user-name": 2}
+    assert "jane" not in clean
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from pipeline.redaction import stream
 from pipeline.redaction.engine import redact
-from pipeline.redaction.rules import rules
+from pipeline.redaction.rules import personal_rules, rules
 from pipeline.redaction.stream import LONGEST, StreamRedactor
 
 KEY = b"key of the tests"
@@ -20,7 +20,7 @@ PIECES = st.lists(st.sampled_from([*FILLING, *(rule.example for rule in rules())
 
 def streamed(data: bytes, cuts: list[int]) -> tuple[bytes, Counter[str]]:
     counts: Counter[str] = Counter()
-    redactor, out, position = StreamRedactor(KEY, counts), b"", 0
+    redactor, out, position = StreamRedactor(KEY, counts, personal_rules()), b"", 0
     while position < len(data):
         size = cuts[position % len(cuts)]
         out += redactor.feed(data[position : position + size])
@@ -30,7 +30,7 @@ def streamed(data: bytes, cuts: list[int]) -> tuple[bytes, Counter[str]]:
 
 def whole(data: bytes) -> tuple[bytes, Counter[str]]:
     counts: Counter[str] = Counter()
-    return redact(data, KEY, counts), counts
+    return redact(data, KEY, counts, personal_rules()), counts
 
 
 @pytest.fixture(scope="module", autouse=True)
