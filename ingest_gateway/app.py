@@ -38,7 +38,8 @@ async def background(gateway: Gateway, failed: Callable[[BaseException], None]) 
             log.error("background work failed", exc_info=error)
             failed(error)
 
-    tasks = [asyncio.create_task(gateway.log.run()), asyncio.create_task(gateway.control.run())]
+    work = (gateway.log.run(), gateway.control.run(), gateway.denials.run())
+    tasks = [asyncio.create_task(part) for part in work]
     for task in tasks:
         task.add_done_callback(ended)
     try:
@@ -50,8 +51,10 @@ async def background(gateway: Gateway, failed: Callable[[BaseException], None]) 
         gateway.reads.close()
 
 
-async def _refused(_request: Request, problem: Exception) -> Response:
+async def _refused(request: Request, problem: Exception) -> Response:
     assert isinstance(problem, Problem)
+    gateway: Gateway = request.app.state.gateway
+    gateway.denials.note(request, problem)
     return problem.response()
 
 

@@ -96,15 +96,14 @@ def bearer(authorization: str | None) -> str:
 
 
 def identify(token: str, callers: Mapping[bytes, Caller], control: ControlView) -> Caller:
-    """The caller with this API key or configured token. Compares digests in constant time. Raises Problem."""
+    """The caller with this API key or configured token, revoked or not. Compares digests in constant time.
+
+    Raises Problem where nobody is known by it.
+    """
     record = key_record(token, control.keys)
-    if record is not None:
-        project = None if record.project == EVERY_PROJECT else record.project
-        caller = Caller(project, record.role, KEY_KIND + record.key_id)
-    else:
-        caller = _configured(token, callers)
-    refuse_revoked(token, caller.name, control)
-    return caller
+    if record is None:
+        return _configured(token, callers)
+    return Caller(None if record.project == EVERY_PROJECT else record.project, record.role, KEY_KIND + record.key_id)
 
 
 def _configured(token: str, callers: Mapping[bytes, Caller]) -> Caller:

@@ -21,6 +21,7 @@ from ingest_gateway.auth import (
 )
 from ingest_gateway.bodies import BodyLimits, InFlight, Pace, body
 from ingest_gateway.control import Control
+from ingest_gateway.denials import Denials
 from ingest_gateway.keyring import Keyring, open_keyring
 from ingest_gateway.metrics import Metrics
 from ingest_gateway.problems import NOT_FOUND, Problem
@@ -56,13 +57,16 @@ class Gateway:
     admission: Admission
     replays: Replays
     personal_data: PersonalData
-    metrics: Metrics = field(default_factory=Metrics)
+    metrics: Metrics
+    denials: Denials
     completions: Recent[tuple[bytes, bytes]] = field(default_factory=lambda: Recent(REMEMBERED_COMPLETIONS))
 
     def caller(self, request: Request, permission: Permission) -> Caller:
         """Who calls, where they may do this. Raises Problem."""
-        caller = identify(bearer(request.headers.get("authorization")), self.callers, self.control.view)
+        token = bearer(request.headers.get("authorization"))
+        caller = identify(token, self.callers, self.control.view)
         request.state.actor = (caller.name, caller.project or EVERY_PROJECT)
+        refuse_revoked(token, caller.name, self.control.view)
         self.admit(request)
         caller.require(permission)
         return caller
@@ -115,8 +119,9 @@ def assemble(
     body_limits = BodyLimits(settings.max_body_bytes, pace, InFlight(settings.max_in_flight_bytes))
     signer, admission = Signer(keys.receipt_seed, keys.retired_receipt_keys), Admission(settings)
     limits = (body_limits, admission, Replays(settings.max_replay_bytes))
-    personal_data = PersonalData(settings.redact_personal)
-    return Gateway(settings, log, control, store, reads, clock, keys, callers, signer, *limits, personal_data)
+    personal_data, metrics = PersonalData(settings.redact_personal), Metrics()
+    parts = (settings, log, control, store, reads, clock, keys, callers, signer, *limits, personal_data)
+    return Gateway(*parts, metrics, Denials(log, clock, metrics))
 
 
 def gateway_of(request: Request) -> Gateway:

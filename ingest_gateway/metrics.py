@@ -22,5 +22,8 @@ class Metrics:
             "gateway_rejects", "events refused while others of their chunk were taken", registry=registry
         )
         self.replays = Counter("gateway_replays", "retries answered from memory", registry=registry)
+        self.denials_dropped = Counter(
+            "gateway_denials_dropped", "refusals that the audit trail lacks", registry=registry
+        )
         self.in_flight = Gauge("gateway_in_flight_bytes", "request bytes held", registry=registry)
         self.log_up = Gauge("gateway_log_up", "1 while the log takes records", registry=registry)

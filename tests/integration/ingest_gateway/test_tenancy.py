@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,11 +22,11 @@ from pipeline.ids import new_trace_id
 from pipeline.kafka import ensure_topics
 from pipeline.objectstore import artifact_key
 from pipeline.settings import ClickHouseSettings, KafkaSettings
-from schemas.records import Record, TraceCreated
+from schemas.records import AuditEntry, Record, TraceCreated
 from sinks.migrate import migrate
 from sinks.rows import Position, rows_of
 from tests.integration.ingest_gateway.conftest import TRACE, Front, bearer, build, chunk, serving, until_ready
-from tests.support.api_keys import record_keys
+from tests.support.api_keys import audit_of, record_keys
 from tests.support.finished import document_of, example, finished
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(180)]
@@ -178,6 +179,23 @@ async def test_the_upload_tokens_of_a_revoked_key_end_with_it(estate: Estate) ->
     fresh = await estate.send("POST", "/v1/traces/{trace_id}/upload-token", "writer")
     estate.tokens["renewed"] = fresh.json()["upload_token"]
     assert (await estate.send("POST", url, "renewed")).status_code == 201
+
+
+async def test_refusals_of_known_callers_are_in_the_audit_trail_once(estate: Estate) -> None:
+    for kind in ("reader", "reader", "revoked", "beta", "nobody", "stranger"):
+        await estate.send("POST", "/v1/traces/{trace_id}/upload-token", kind)
+    subject = f"trace/{estate.trace_id}"
+    found: list[AuditEntry] = []
+    async with asyncio.timeout(10):
+        while len(found) < 3:
+            found = await audit_of(estate.front.kafka, subject)
+    names = {kind: f"key/{str(estate.tokens[kind]).split('_')[1]}" for kind in ("reader", "revoked", "beta")}
+    assert {(entry.actor, entry.action, entry.project) for entry in found} == {
+        (names["reader"], "denied: role-forbids", "alpha"),
+        (names["revoked"], "denied: token-revoked", "alpha"),
+        (names["beta"], "denied: foreign-project", "beta"),
+    }
+    assert len(found) == 3
 
 
 async def test_before_control_was_read_nobody_is_let_in(kafka_bootstrap: str, tmp_path: Path) -> None:

@@ -118,9 +118,15 @@ def recorded(key: str, project: str = "alpha", role: str = "writer", revoked: bo
     return encode(record)
 
 
+def enter(token: str, control: ControlView) -> Caller:
+    caller = identify(token, {}, control)
+    auth.refuse_revoked(token, caller.name, control)
+    return caller
+
+
 def refused_caller(token: str, control: ControlView) -> Kind:
     with pytest.raises(Problem) as problem:
-        identify(token, {}, control)
+        enter(token, control)
     return problem.value.kind
 
 
@@ -128,9 +134,9 @@ def test_a_key_is_its_caller_until_it_is_rotated_or_revoked() -> None:
     control, first, second = ControlView(), new_key(KEY_ID), new_key(KEY_ID)
     assert refused_caller(first, control) is UNAUTHORIZED
     control.apply(key_topic_key(KEY_ID), recorded(first))
-    assert identify(first, {}, control) == Caller("alpha", "writer", f"key/{KEY_ID}")
+    assert enter(first, control) == Caller("alpha", "writer", f"key/{KEY_ID}")
     control.apply(key_topic_key(KEY_ID), recorded(second, project="*"))
-    assert identify(second, {}, control).project is None
+    assert enter(second, control).project is None
     assert refused_caller(first, control) is UNAUTHORIZED
     control.apply(key_topic_key(KEY_ID), recorded(second, revoked=True))
     assert refused_caller(second, control) is TOKEN_REVOKED
@@ -144,7 +150,7 @@ def test_a_revocation_ends_a_key_until_it_is_lifted(kind: str, what: str) -> Non
     control.apply(place, b"whatever it says")
     assert refused_caller(key, control) is TOKEN_REVOKED
     control.apply(place, None)
-    assert identify(key, {}, control).name == f"key/{KEY_ID}"
+    assert enter(key, control).name == f"key/{KEY_ID}"
 
 
 def test_an_upload_token_ends_with_whoever_got_it_and_with_its_trace() -> None:
