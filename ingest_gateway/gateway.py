@@ -34,7 +34,7 @@ from ingest_gateway.tracelog import TraceLog
 from pipeline.access import EVERY_PROJECT, Permission
 from pipeline.clock import Clock
 from pipeline.ids import minted_at_us
-from pipeline.objectstore import ObjectStore
+from pipeline.objectstore import FileStore
 from pipeline.settings import GatewaySettings
 
 REMEMBERED_COMPLETIONS = 50_000
@@ -47,13 +47,14 @@ class Gateway:
     settings: GatewaySettings
     log: TraceLog
     control: Control
-    store: ObjectStore
+    store: FileStore
     reads: Reads
     clock: Clock
     keys: Keyring
     callers: Mapping[bytes, Caller]
     signer: Signer
     body_limits: BodyLimits
+    spooled_bytes: InFlight
     admission: Admission
     replays: Replays
     personal_data: PersonalData
@@ -110,7 +111,7 @@ class Gateway:
 
 
 def assemble(
-    settings: GatewaySettings, log: TraceLog, control: Control, store: ObjectStore, reads: Reads, clock: Clock
+    settings: GatewaySettings, log: TraceLog, control: Control, store: FileStore, reads: Reads, clock: Clock
 ) -> Gateway:
     """A gateway from its outside parts. Raises BadSetting for secrets that are missing or wrong."""
     keys = open_keyring(settings)
@@ -118,7 +119,7 @@ def assemble(
     pace = Pace(settings.body_timeout_s, settings.min_body_bytes_per_s)
     body_limits = BodyLimits(settings.max_body_bytes, pace, InFlight(settings.max_in_flight_bytes))
     signer, admission = Signer(keys.receipt_seed, keys.retired_receipt_keys), Admission(settings)
-    limits = (body_limits, admission, Replays(settings.max_replay_bytes))
+    limits = (body_limits, InFlight(settings.max_spool_bytes), admission, Replays(settings.max_replay_bytes))
     personal_data, metrics = PersonalData(settings.redact_personal), Metrics()
     parts = (settings, log, control, store, reads, clock, keys, callers, signer, *limits, personal_data)
     return Gateway(*parts, metrics, Denials(log, clock, metrics))

@@ -47,6 +47,7 @@ TOO_SLOW = Kind("too-slow", 408, "The request came too slowly")
 IN_FLIGHT = Kind("in-flight", 409, "The same request is still being worked on")
 TOO_LARGE = Kind("too-large", 413, "The content is too large")
 UNSUPPORTED_MEDIA_TYPE = Kind("unsupported-media-type", 415, "The content type is not supported")
+RANGE_UNSATISFIABLE = Kind("range-unsatisfiable", 416, "The file has no such range")
 INVALID_BODY = Kind("invalid-body", 422, "The body does not follow the schema")
 CONSENT_REQUIRED = Kind("consent-required", 422, "Consent must be given")
 IDEMPOTENCY_CONFLICT = Kind("idempotency-conflict", 422, "The key was used for other content")
@@ -54,6 +55,7 @@ RATE_LIMITED = Kind("rate-limited", 429, "Too many requests")
 TOO_MANY_UPLOADS = Kind("too-many-uploads", 429, "Too many uploads of this trace at once")
 HEAD_TOO_LARGE = Kind("head-too-large", 431, "The request's head is too large")
 INTERNAL = Kind("internal", 500, "The gateway failed")
+DAMAGED = Kind("damaged", 500, "The stored file was altered")
 LOG_UNAVAILABLE = Kind("log-unavailable", 503, "The log cannot be written now")
 STORE_UNAVAILABLE = Kind("store-unavailable", 503, "The store cannot be reached now")
 OVERLOADED = Kind("overloaded", 503, "Too much is in flight")
@@ -77,6 +79,7 @@ KINDS: tuple[Kind, ...] = (
     IN_FLIGHT,
     TOO_LARGE,
     UNSUPPORTED_MEDIA_TYPE,
+    RANGE_UNSATISFIABLE,
     INVALID_BODY,
     CONSENT_REQUIRED,
     IDEMPOTENCY_CONFLICT,
@@ -84,6 +87,7 @@ KINDS: tuple[Kind, ...] = (
     TOO_MANY_UPLOADS,
     HEAD_TOO_LARGE,
     INTERNAL,
+    DAMAGED,
     LOG_UNAVAILABLE,
     STORE_UNAVAILABLE,
     OVERLOADED,

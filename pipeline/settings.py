@@ -14,6 +14,7 @@ from pipeline.errors import BadSetting
 
 Port = Annotated[int, Field(ge=1, le=65_535)]
 Positive = Annotated[int, Field(ge=1)]
+TYPES = r"^[a-z*][a-z0-9.+-]*/[a-z0-9.+*-]+(,[a-z*][a-z0-9.+-]*/[a-z0-9.+*-]+)*$"
 Natural = Annotated[int, Field(ge=0)]
 Url = Annotated[str, Field(pattern=r"^https?://[^/\s]+/?$")]
 SECRET = re.compile(r"(PASSWORD|SECRET|TOKENS|KEY)$")
@@ -113,6 +114,10 @@ class GatewaySettings(Group):
     )
     rate_limit_project_per_s: Natural = Field(0, description="the same for all callers of a project; 0: no limit")
     max_artifact_bytes: Positive = Field(33_554_432, description="largest artifact, bytes")
+    artifact_types: str = Field(
+        "*/*", pattern=TYPES, description="content types of artifacts that are taken, `text/*,image/png`"
+    )
+    max_spool_bytes: Positive = Field(1_073_741_824, description="artifacts held in temporary files at once, bytes")
     max_in_flight_bytes: Positive = Field(134_217_728, description="request bodies held at once, bytes")
 
 

@@ -39,6 +39,8 @@ BAD = {
     "RATE_LIMIT_PROJECT_PER_S": "-1",
     "MAX_ARTIFACT_BYTES": "many",
     "MAX_IN_FLIGHT_BYTES": "-1",
+    "MAX_SPOOL_BYTES": "0",
+    "ARTIFACT_TYPES": "text",
     "TRACE_IDLE_S": "0",
     "INLINE_DOCUMENT_BYTES": "0",
     "SANDBOX_PARALLEL": "0",
