@@ -18,6 +18,7 @@ from typing import Any
 
 from benchmarks.traffic import small_events
 from ingest_gateway.redaction import Redactor
+from tests.support.data import SHARED_DATA
 from tests.support.secrets import CORPORA, labelled, session_texts
 
 KEY = b"key of the benchmark"
@@ -118,6 +119,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--detect-secrets", metavar="PYTHON", help="a Python that has detect-secrets installed")
     python = parser.parse_args().detect_secrets
+    if not SHARED_DATA.is_dir():
+        sys.exit("the labelled texts are absent: the folder shared/data beside the checkout")
     if not python:
         print("detect-secrets: absent (--detect-secrets PYTHON)", file=sys.stderr)
     rows, counts = [], []

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from pipeline.redacted import PLACEHOLDER
 from pipeline.redaction.engine import redact
-from pipeline.redaction.rules import Rule, personal_rules, rules
+from pipeline.redaction.rules import Rule, candidates, personal_rules, rules
 from tests.support.secrets import labelled, session_texts
 
 KEY = b"key of the tests"
@@ -95,6 +95,16 @@ def test_only_the_value_goes(text: str, kept: str, rule: str) -> None:
     clean, counts = redacted(text)
     assert clean.startswith(f"{kept}[REDACTED:{rule}:")
     assert set(counts) == {rule}
+
+
+def test_every_rule_is_tried_where_the_automaton_gives_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    class GivesUp:
+        def Match(self, text: bytes) -> None:
+            return None
+
+    monkeypatch.setattr("pipeline.redaction.rules._gate", lambda: (GivesUp(), []))
+    assert tuple(candidates(b"", personal_rules())) == rules()
+    assert redacted(TOKEN)[1] == {"github-token": 1}
 
 
 def test_equal_secrets_are_linkable_under_one_key_only() -> None:

@@ -16,6 +16,12 @@ TOKEN = b"gh" + b"p_16C7e42F292c6912E7710c838347Ae178B4a"
 BEGIN = b"-----BEGIN PRIV" + b"ATE KEY-----\n"
 FILLING = ["\n", "\\\n", "token: key = ", "é", "x" * 150, "a b c " * 40, "plain text\n", "'"]
 PIECES = st.lists(st.sampled_from([*FILLING, *(rule.example for rule in rules())]), min_size=3, max_size=14)
+# A command line is taken as one, however long; of one longer than OVERLAP the rest is read alone.
+ONE_LINERS = [
+    "plain",
+    "token: key =",
+    *(rule.example for rule in rules() if rule.id not in ("curl-user", "private-key")),
+]
 
 
 def streamed(data: bytes, cuts: list[int]) -> tuple[bytes, Counter[str]]:
@@ -49,10 +55,17 @@ def test_a_stream_becomes_what_the_whole_becomes(pieces: list[str], cuts: list[i
 
 
 def test_a_secret_anywhere_in_an_endless_line_goes() -> None:
-    data = b"".join(b"%s,%s," % (b"word " * n, TOKEN) for n in range(0, 900, 90))
+    data = b"word %s, " % TOKEN * 1000
     clean, counts = streamed(data, [777])
     assert (clean, counts) == whole(data)
-    assert counts == {"github-token": 10}
+    assert counts == {"github-token": 1000}
+
+
+@settings(max_examples=50)
+@given(st.lists(st.sampled_from(ONE_LINERS), min_size=60, max_size=200), st.integers(1, 5000))
+def test_endless_lines_of_any_kind_become_what_the_whole_becomes(pieces: list[str], size: int) -> None:
+    data = " ".join(pieces).encode()
+    assert streamed(data, [size]) == whole(data)
 
 
 def test_of_a_secret_longer_than_is_held_nothing_stays() -> None:
