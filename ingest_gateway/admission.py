@@ -45,6 +45,13 @@ class Admission:
                 del self._uploads[trace_id]
 
 
+class OpenStreams:
+    """How many status streams this process serves now."""
+
+    def __init__(self) -> None:
+        self.open = 0
+
+
 def refuse(quotas: tuple[Quota, ...]) -> None:
     """Raises Problem where one of the limits was reached."""
     for quota in quotas:

@@ -35,6 +35,15 @@ class UploadToken(Answer):
     upload_token_expires_at_s: int
 
 
+class Status(Answer):
+    """How far a trace has come: `reached` are its stages so far; `done` is assembled, validated and judged."""
+
+    trace_id: TraceId
+    stage: Stage
+    reached: list[Stage]
+    revision: int | None = Field(None, description="what the stages are about, once it is assembled")
+
+
 class FaultAnswer(Answer):
     """What is wrong at one place of the body."""
 

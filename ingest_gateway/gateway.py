@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from starlette.requests import Request
 
-from ingest_gateway.admission import Admission, refuse
+from ingest_gateway.admission import Admission, OpenStreams, refuse
 from ingest_gateway.auth import (
     Caller,
     Upload,
@@ -60,6 +60,7 @@ class Gateway:
     personal_data: PersonalData
     metrics: Metrics
     denials: Denials
+    streams: OpenStreams = field(default_factory=OpenStreams)
     completions: Recent[tuple[bytes, bytes]] = field(default_factory=lambda: Recent(REMEMBERED_COMPLETIONS))
 
     def caller(self, request: Request, permission: Permission) -> Caller:

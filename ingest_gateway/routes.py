@@ -8,7 +8,7 @@ from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import Response
 
-from ingest_gateway import answers, artifacts, browse, operations, problems, writes
+from ingest_gateway import answers, artifacts, browse, operations, problems, progress, writes
 from ingest_gateway.problems import Kind
 from pipeline import receipts
 from schemas import api
@@ -99,6 +99,24 @@ CALLS: tuple[Call, ...] = (
         "caller",
         {200: answers.Trace, 202: answers.Pending},
         problems=READ,
+    ),
+    Call(
+        "GET",
+        "/v1/traces/{trace_id}/status",
+        progress.get_status,
+        "Ask how far a trace has come",
+        "caller",
+        {200: answers.Status, 202: answers.Pending},
+        problems=READ[:-1],
+    ),
+    Call(
+        "GET",
+        "/v1/traces/{trace_id}/status:stream",
+        progress.stream_status,
+        "Follow a trace through its stages: server-sent events `stage`, each with a Status, and a last one `end`",
+        "caller",
+        {200: progress.SSE},
+        problems=(*READ[:-1], problems.OVERLOADED),
     ),
     Call(
         "GET",

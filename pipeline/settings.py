@@ -109,6 +109,8 @@ class GatewaySettings(Group):
     max_replay_bytes: Positive = Field(
         67_108_864, description="memory of recent answers to chunks, bytes; about 2 KiB a chunk"
     )
+    status_stream_s: Positive = Field(300, description="longest time of one status stream, seconds")
+    max_status_streams: Positive = Field(100, description="status streams at once, in each process")
     rate_limit_caller_per_s: Natural = Field(
         2_000, description="requests a second of one caller, in each process, twice as many at once; 0: no limit"
     )

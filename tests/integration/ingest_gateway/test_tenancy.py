@@ -31,7 +31,7 @@ from tests.support.finished import document_of, example, finished
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(180)]
 CONTENT = b"log of alpha"
-PRODUCTION = {"mode": "production", "gateway_secret": "s" * 32, "receipt_key": "ab" * 32}
+PRODUCTION = {"mode": "production", "gateway_secret": "s" * 32, "receipt_key": "ab" * 32, "status_stream_s": 1}
 ALWAYS = dict.fromkeys(("nobody", "stranger", "revoked", "development"), 401)
 KINDS = ("writer", "reader", "analyst", "operator", "everywhere", "beta", "upload", "foreign upload")
 
@@ -47,6 +47,8 @@ EXPECTED: dict[tuple[str, str], dict[str, int]] = {
     ("POST", "/v1/traces"): row(201, 403, 403, 201, 201, 403, 401, 401),
     ("GET", "/v1/traces"): row(403, 200, 200, 200, 200, 200, 401, 401),
     ("GET", "/v1/traces/{trace_id}"): row(403, 200, 200, 200, 200, 404, 401, 401),
+    ("GET", "/v1/traces/{trace_id}/status"): row(403, 200, 200, 200, 200, 404, 401, 401),
+    ("GET", "/v1/traces/{trace_id}/status:stream"): row(403, 200, 200, 200, 200, 404, 401, 401),
     ("GET", "/v1/traces/{trace_id}/events"): row(403, 200, 200, 200, 200, 404, 401, 401),
     ("POST", "/v1/traces/{trace_id}/events:ingest"): row(401, 401, 401, 401, 401, 401, 201, 403),
     ("POST", "/v1/traces/{trace_id}/complete"): row(401, 401, 401, 401, 401, 401, 202, 403),

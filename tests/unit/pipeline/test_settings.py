@@ -35,6 +35,8 @@ BAD = {
     "MAX_OPEN_UPLOADS": "0",
     "IDEMPOTENCY": "perhaps",
     "MAX_REPLAY_BYTES": "0",
+    "STATUS_STREAM_S": "0",
+    "MAX_STATUS_STREAMS": "0",
     "RATE_LIMIT_CALLER_PER_S": "-1",
     "RATE_LIMIT_PROJECT_PER_S": "-1",
     "MAX_ARTIFACT_BYTES": "many",
