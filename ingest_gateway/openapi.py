@@ -24,7 +24,11 @@ TOKENS = {
 }
 RETRY_AFTER = {"Retry-After": {"description": "seconds", "schema": {"type": "integer"}}}
 WAITING = {409, 429, 503}
-TITLES = {200: "Done", 201: "Stored in the log", 202: "Accepted", 503: "Not ready"}
+RATE_LIMIT = {
+    "RateLimit-Policy": {"description": "what is allowed: q requests in w seconds", "schema": {"type": "string"}},
+    "RateLimit": {"description": "what is left: r requests, all again in t seconds", "schema": {"type": "string"}},
+}
+TITLES = {206: "A part", 200: "Done", 201: "Stored in the log", 202: "Accepted", 503: "Not ready"}
 
 
 def openapi_path(path: str) -> str:
@@ -40,14 +44,23 @@ def _content(what: type[BaseModel] | str) -> Json:
 
 def _problem(status: int, kinds: list[Kind]) -> Json:
     names = "; ".join(f"`{kind.slug}`: {kind.title}" for kind in kinds)
-    headers = {"headers": RETRY_AFTER} if status in WAITING else {}
+    limits = RATE_LIMIT if status == 429 else {}
+    headers = {"headers": {**RETRY_AFTER, **limits}} if status in WAITING else {}
     return {"description": names, "content": {MEDIA_TYPE: {"schema": {"$ref": SCHEMA + "ProblemAnswer"}}}, **headers}
+
+
+def _headers(call: Call, status: int) -> Json:
+    own = call.headers.get(status, {}).items()
+    said = {name: {"description": text, "schema": {"type": "string"}} for name, text in own}
+    return {**said, **(RATE_LIMIT if call.token != "none" else {})}
 
 
 def _responses(call: Call) -> Json:
     found: Json = {}
     for status, what in call.answers.items():
         found[str(status)] = {"description": TITLES[status], "content": _content(what)}
+        if headers := _headers(call, status):
+            found[str(status)]["headers"] = headers
     kinds = list(dict.fromkeys((*call.problems, *implied_problems(call))))
     for status in sorted({kind.status for kind in kinds}):
         found.setdefault(str(status), _problem(status, [kind for kind in kinds if kind.status == status]))

@@ -52,6 +52,7 @@ class Call:
     takes: type[BaseModel] | Media | None = None
     problems: tuple[Kind, ...] = ()
     parameters: tuple[Parameter, ...] = field(default=())
+    headers: dict[int, dict[str, str]] = field(default_factory=dict)
 
 
 def implied_problems(call: Call) -> tuple[Kind, ...]:
@@ -202,8 +203,13 @@ CALLS: tuple[Call, ...] = (
         artifacts.get_artifact,
         "Read a stored file by its digest",
         "caller",
-        {200: "application/octet-stream"},
-        problems=READ[:-1],
+        {200: "application/octet-stream", 206: "application/octet-stream"},
+        problems=(*READ[:-1], problems.RANGE_UNSATISFIABLE, problems.DAMAGED),
+        parameters=(
+            Parameter("Range", "header", "one range of bytes, `bytes=0-99`"),
+            Parameter("If-Range", "header", "the ETag that the range is of"),
+        ),
+        headers={206: {"Content-Range": "which bytes these are, and of how many"}},
     ),
     Call("GET", "/healthz", operations.healthz, "The process answers", "none", {200: "application/json"}),
     Call(
