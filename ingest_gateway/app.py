@@ -38,7 +38,8 @@ async def background(gateway: Gateway, failed: Callable[[BaseException], None]) 
             log.error("background work failed", exc_info=error)
             failed(error)
 
-    work = (gateway.log.run(), gateway.control.run(), gateway.denials.run())
+    jwks = (gateway.jwks.run(),) if gateway.jwks else ()
+    work = (gateway.log.run(), gateway.control.run(), gateway.denials.run(), *jwks)
     tasks = [asyncio.create_task(part) for part in work]
     for task in tasks:
         task.add_done_callback(ended)

@@ -95,10 +95,10 @@ def bearer(authorization: str | None) -> str:
     return token.strip()
 
 
-def identify(token: str, callers: Mapping[bytes, Caller], control: ControlView) -> Caller:
-    """The caller with this API key or configured token, revoked or not. Compares digests in constant time.
+def identify(token: str, callers: Mapping[bytes, Caller], control: ControlView) -> Caller | None:
+    """The caller with this API key or configured token, revoked or not; None where nobody is known by it.
 
-    Raises Problem where nobody is known by it.
+    Compares digests in constant time.
     """
     record = key_record(token, control.keys)
     if record is None:
@@ -106,12 +106,10 @@ def identify(token: str, callers: Mapping[bytes, Caller], control: ControlView) 
     return Caller(None if record.project == EVERY_PROJECT else record.project, record.role, KEY_KIND + record.key_id)
 
 
-def _configured(token: str, callers: Mapping[bytes, Caller]) -> Caller:
+def _configured(token: str, callers: Mapping[bytes, Caller]) -> Caller | None:
     shown = _fingerprint(token)
     found = [caller for known, caller in callers.items() if hmac.compare_digest(known, shown)]
-    if not found:
-        raise Problem(UNAUTHORIZED, "this token is not known here")
-    return found[0]
+    return found[0] if found else None
 
 
 def refuse_revoked(token: str, holder: str, control: ControlView) -> None:

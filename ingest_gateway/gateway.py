@@ -22,9 +22,11 @@ from ingest_gateway.auth import (
 from ingest_gateway.bodies import BodyLimits, InFlight, Pace, body
 from ingest_gateway.control import Control
 from ingest_gateway.denials import Denials
+from ingest_gateway.jwks import Jwks
+from ingest_gateway.jwts import jwt_rules
 from ingest_gateway.keyring import Keyring, open_keyring
 from ingest_gateway.metrics import Metrics
-from ingest_gateway.problems import NOT_FOUND, Problem
+from ingest_gateway.problems import NOT_FOUND, UNAUTHORIZED, Problem
 from ingest_gateway.reads import Reads
 from ingest_gateway.receipts import Signer
 from ingest_gateway.redaction import PersonalData, Redactor
@@ -60,18 +62,24 @@ class Gateway:
     personal_data: PersonalData
     metrics: Metrics
     denials: Denials
+    jwks: Jwks | None
     streams: OpenStreams = field(default_factory=OpenStreams)
     completions: Recent[tuple[bytes, bytes]] = field(default_factory=lambda: Recent(REMEMBERED_COMPLETIONS))
 
     def caller(self, request: Request, permission: Permission) -> Caller:
         """Who calls, where they may do this. Raises Problem."""
         token = bearer(request.headers.get("authorization"))
-        caller = identify(token, self.callers, self.control.view)
+        caller = identify(token, self.callers, self.control.view) or self._jwt_caller(token)
         request.state.actor = (caller.name, caller.project or EVERY_PROJECT)
         refuse_revoked(token, caller.name, self.control.view)
         self.admit(request)
         caller.require(permission)
         return caller
+
+    def _jwt_caller(self, token: str) -> Caller:
+        if self.jwks is None or token.count(".") != 2:
+            raise Problem(UNAUTHORIZED, "this token is not known here")
+        return self.jwks.caller(token, self.clock() / 1e6)
 
     def upload(self, request: Request, trace_id: str) -> Upload:
         """What the request's upload token allows for this trace. Raises Problem."""
@@ -123,7 +131,9 @@ def assemble(
     limits = (body_limits, InFlight(settings.max_spool_bytes), admission, Replays(settings.max_replay_bytes))
     personal_data, metrics = PersonalData(settings.redact_personal), Metrics()
     parts = (settings, log, control, store, reads, clock, keys, callers, signer, *limits, personal_data)
-    return Gateway(*parts, metrics, Denials(log, clock, metrics))
+    rules = jwt_rules(settings)
+    jwks = Jwks(rules, settings.jwt_jwks, settings.jwt_refresh_s) if rules else None
+    return Gateway(*parts, metrics, Denials(log, clock, metrics), jwks)
 
 
 def gateway_of(request: Request) -> Gateway:

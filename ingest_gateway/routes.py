@@ -18,7 +18,13 @@ Token = Literal["caller", "upload", "none"]
 Media = str
 WRITE = (problems.LOG_UNAVAILABLE, problems.OVERLOADED, problems.TOO_LARGE, problems.INTERRUPTED)
 JSON_BODY = (problems.MALFORMED_JSON, problems.INVALID_BODY, problems.UNSUPPORTED_MEDIA_TYPE)
-CALLER = (problems.UNAUTHORIZED, problems.TOKEN_REVOKED, problems.ROLE_FORBIDS, problems.LOG_UNAVAILABLE)
+CALLER = (
+    problems.UNAUTHORIZED,
+    problems.TOKEN_EXPIRED,
+    problems.TOKEN_REVOKED,
+    problems.ROLE_FORBIDS,
+    problems.LOG_UNAVAILABLE,
+)
 UPLOAD = (
     problems.UNAUTHORIZED,
     problems.TOKEN_EXPIRED,

@@ -87,6 +87,11 @@ class GatewaySettings(Group):
     gateway_tokens: str = Field("", description="fixed operator tokens, `project:token`, comma-separated")
     gateway_secret: str = Field("", description="key of upload tokens, request MACs and redaction hashes")
     receipt_key: str = Field("", description="Ed25519 private key of receipts, 32 bytes in hex")
+    jwt_jwks: str = Field("", description="file or URL of the JWK Set whose JWTs callers may show; empty: none")
+    jwt_audience: str = Field("", description="audience that a caller's JWT must name")
+    jwt_issuer: str = Field("", description="issuer that a caller's JWT must name")
+    jwt_refresh_s: Positive = Field(300, description="seconds after which the JWK Set is read again")
+    jwt_development_secret: str = Field("", description="HS256 secret of callers' JWTs, in development only")
     retired_receipt_keys: str = Field(
         "", description="public keys of earlier receipts, 32 bytes in hex, comma-separated; still published"
     )

@@ -80,17 +80,15 @@ def test_authorization_must_be_bearer(header: str | None) -> None:
 def test_callers_are_known_by_their_tokens() -> None:
     callers = known_callers(settings(**{**PRODUCTION, "gateway_tokens": "alpha:t1, beta:t:2"}))
     assert identify("t1", callers, NOTHING) == Caller("alpha", "operator", "configured/alpha")
-    assert identify("t:2", callers, NOTHING).project == "beta"
+    assert identify("t:2", callers, NOTHING) == Caller("beta", "operator", "configured/beta")
     for wrong in ("t2", "T1", "alpha:t1", DEVELOPMENT_TOKEN):
-        with pytest.raises(Problem):
-            identify(wrong, callers, NOTHING)
+        assert identify(wrong, callers, NOTHING) is None
 
 
 def test_development_token_needs_the_development_mode() -> None:
     callers = known_callers(settings(mode="development"))
     assert identify(DEVELOPMENT_TOKEN, callers, NOTHING) == Caller(None, "operator", "development")
-    with pytest.raises(Problem):
-        identify(DEVELOPMENT_TOKEN, known_callers(settings(**PRODUCTION)), NOTHING)
+    assert identify(DEVELOPMENT_TOKEN, known_callers(settings(**PRODUCTION)), NOTHING) is None
     with pytest.raises(BadSetting, match="GATEWAY_TOKENS"):
         known_callers(settings(**{**PRODUCTION, "gateway_tokens": f"alpha:{DEVELOPMENT_TOKEN}"}))
 
@@ -120,11 +118,14 @@ def recorded(key: str, project: str = "alpha", role: str = "writer", revoked: bo
 
 def enter(token: str, control: ControlView) -> Caller:
     caller = identify(token, {}, control)
+    assert caller
     auth.refuse_revoked(token, caller.name, control)
     return caller
 
 
-def refused_caller(token: str, control: ControlView) -> Kind:
+def refused_caller(token: str, control: ControlView) -> Kind | None:
+    if identify(token, {}, control) is None:
+        return None
     with pytest.raises(Problem) as problem:
         enter(token, control)
     return problem.value.kind
@@ -132,12 +133,12 @@ def refused_caller(token: str, control: ControlView) -> Kind:
 
 def test_a_key_is_its_caller_until_it_is_rotated_or_revoked() -> None:
     control, first, second = ControlView(), new_key(KEY_ID), new_key(KEY_ID)
-    assert refused_caller(first, control) is UNAUTHORIZED
+    assert refused_caller(first, control) is None
     control.apply(key_topic_key(KEY_ID), recorded(first))
     assert enter(first, control) == Caller("alpha", "writer", f"key/{KEY_ID}")
     control.apply(key_topic_key(KEY_ID), recorded(second, project="*"))
     assert enter(second, control).project is None
-    assert refused_caller(first, control) is UNAUTHORIZED
+    assert refused_caller(first, control) is None
     control.apply(key_topic_key(KEY_ID), recorded(second, revoked=True))
     assert refused_caller(second, control) is TOKEN_REVOKED
 

@@ -25,6 +25,7 @@ BAD = {
     "S3_ENDPOINT": "s3.example.org",
     "MODE": "test",
     "GATEWAY_PORT": "65536",
+    "JWT_REFRESH_S": "0",
     "UPLOAD_TOKEN_TTL_S": "-1",
     "MAX_CHUNK_BYTES": "1.5",
     "MAX_BODY_BYTES": "",
