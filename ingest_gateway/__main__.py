@@ -11,8 +11,9 @@ import uvicorn
 import uvloop
 
 from ingest_gateway.app import create_app
+from ingest_gateway.connections import bounded
+from ingest_gateway.control import Control, built_in_policies
 from ingest_gateway.gateway import Gateway, assemble
-from ingest_gateway.policies import Policies, built_in_policies
 from ingest_gateway.reads import Reads
 from ingest_gateway.tracelog import APPEND_TIMEOUT_S, TraceLog
 from pipeline.clickhouse import ClickHouse
@@ -40,7 +41,7 @@ def open_gateway(settings: GatewaySettings) -> Gateway:
     return assemble(
         settings,
         TraceLog(lambda: make_producer(kafka, request_timeout_ms=int(APPEND_TIMEOUT_S * 1000))),
-        Policies(lambda: make_consumer(kafka), built_in_policies(settings.mode)),
+        Control(lambda: make_consumer(kafka), built_in_policies(settings.mode)),
         open_store(load(ObjectStoreSettings)),
         Reads(lambda: ClickHouse(clickhouse)),
         now_us,
@@ -61,7 +62,7 @@ async def serve(settings: GatewaySettings) -> int:
         host=settings.gateway_host,
         port=settings.gateway_port,
         # httptools, not h11: five times the requests per second here. Missing, it is an error instead of a fallback.
-        http="httptools",
+        http=bounded(settings),
         ws="none",
         lifespan="on",
         access_log=False,

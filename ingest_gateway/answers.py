@@ -35,6 +35,23 @@ class UploadToken(Answer):
     upload_token_expires_at_s: int
 
 
+class Status(Answer):
+    """How far a trace has come: `reached` are its stages so far; `done` is assembled, validated and judged."""
+
+    trace_id: TraceId
+    stage: Stage
+    reached: list[Stage]
+    revision: int | None = Field(None, description="what the stages are about, once it is assembled")
+
+
+class FaultAnswer(Answer):
+    """What is wrong at one place of the body."""
+
+    pointer: str = Field(description="JSON Pointer (RFC 6901); empty for the whole body")
+    reason: str
+    event_index: int | None = None
+
+
 class Receipt(Answer):
     """Signed proof that the log has a chunk. The signature (Ed25519) is over the canonical JSON of `chunk_digest`,
     `chunk_seq`, `offset`, `partition`, `received_at_us`, `topic` and `trace_id`."""
@@ -48,13 +65,34 @@ class Receipt(Answer):
     received_at_us: int
     key_id: str
     signature: str = Field(description="base64")
-    events: int = Field(description="events of the chunk")
+    events: int = Field(description="events that were taken")
     redactions: dict[str, int] = Field(description="secrets removed, by rule")
     late: bool = Field(
         False,
         description="the trace was completed before; false also where this process has not seen the completion. "
         "Either way the trace gets a new revision",
     )
+    rejected: list[FaultAnswer] | None = Field(
+        None, description="with `on_invalid=reject-events`: the first fault of each event that was not taken"
+    )
+
+
+class ReceiptKey(Answer):
+    """A public key of receipts as a JWK (RFC 8037). `retired`: it signs no more, its receipts still hold."""
+
+    kty: Literal["OKP"]
+    crv: Literal["Ed25519"]
+    alg: Literal["EdDSA"]
+    use: Literal["sig"]
+    kid: str
+    x: str = Field(description="base64url, without padding")
+    status: Literal["current", "retired"]
+
+
+class ReceiptKeys(Answer):
+    """A JWK Set (RFC 7517); the key that signs now is the first."""
+
+    keys: list[ReceiptKey]
 
 
 class Completed(Answer):
@@ -122,14 +160,6 @@ class Pending(Answer):
     trace_id: TraceId
     stage: Literal["received"] = "received"
     message: str = "Not queryable yet; try again"
-
-
-class FaultAnswer(Answer):
-    """What is wrong at one place of the body."""
-
-    pointer: str = Field(description="JSON Pointer (RFC 6901); empty for the whole body")
-    reason: str
-    event_index: int | None = None
 
 
 class ProblemAnswer(Answer):

@@ -8,17 +8,20 @@ from importlib.metadata import version
 
 import orjson
 from starlette.applications import Starlette
+from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from ingest_gateway.connections import HeadLimit
 from ingest_gateway.docs_page import docs_page
 from ingest_gateway.gateway import Gateway
 from ingest_gateway.metrics import Metrics
 from ingest_gateway.openapi import openapi_document
 from ingest_gateway.problems import BAD_PARAMETER, INTERNAL, METHOD_NOT_ALLOWED, NOT_FOUND, Problem
+from ingest_gateway.ratelimits import rate_limit_headers
 from ingest_gateway.routes import CALLS
 from pipeline.telemetry import logger
 
@@ -35,7 +38,9 @@ async def background(gateway: Gateway, failed: Callable[[BaseException], None]) 
             log.error("background work failed", exc_info=error)
             failed(error)
 
-    tasks = [asyncio.create_task(gateway.log.run()), asyncio.create_task(gateway.policies.run())]
+    jwks = (gateway.jwks.run(),) if gateway.jwks else ()
+    work = (gateway.log.run(), gateway.control.run(), gateway.denials.run(), *jwks)
+    tasks = [asyncio.create_task(part) for part in work]
     for task in tasks:
         task.add_done_callback(ended)
     try:
@@ -47,8 +52,10 @@ async def background(gateway: Gateway, failed: Callable[[BaseException], None]) 
         gateway.reads.close()
 
 
-async def _refused(_request: Request, problem: Exception) -> Response:
+async def _refused(request: Request, problem: Exception) -> Response:
     assert isinstance(problem, Problem)
+    gateway: Gateway = request.app.state.gateway
+    gateway.denials.note(request, problem)
     return problem.response()
 
 
@@ -56,6 +63,11 @@ async def _http_error(_request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     kind = KINDS.get(error.status_code, BAD_PARAMETER)
     return Problem(kind, error.detail).response(dict(error.headers or {}))
+
+
+def _say_limits(scope: Scope, message: Message) -> None:
+    for name, value in rate_limit_headers(scope.get("state", {}).get("quotas", ())).items():
+        MutableHeaders(scope=message)[name] = value
 
 
 class Observed:
@@ -74,6 +86,7 @@ class Observed:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
+                _say_limits(scope, message)
             await send(message)
 
         try:
@@ -106,6 +119,7 @@ def create_app(gateway: Gateway, failed: Callable[[BaseException], None]) -> Sta
         lifespan=lifespan,
     )
     app.router.redirect_slashes = False
+    app.add_middleware(HeadLimit, limit=gateway.settings.max_head_bytes)
     app.add_middleware(Observed, metrics=gateway.metrics)
     document = openapi_document(CALLS, version("pr-telemetry"))
     app.state.gateway = gateway

@@ -1,17 +1,26 @@
-"""Who may do what: callers' bearer tokens, and upload tokens bound to one trace. Pure: time is an argument.
+"""Who calls: API keys, configured tokens, and upload tokens bound to one trace. Pure: time is an argument.
 
 An upload token is an HS256 JWT that carries everything a chunk must repeat, so that any replica can take any chunk.
 """
 
 import hashlib
 import hmac
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 import jwt
 
-from ingest_gateway.problems import FOREIGN_PROJECT, FOREIGN_TRACE, TOKEN_EXPIRED, UNAUTHORIZED, Problem
+from ingest_gateway.problems import (
+    FOREIGN_PROJECT,
+    FOREIGN_TRACE,
+    ROLE_FORBIDS,
+    TOKEN_EXPIRED,
+    TOKEN_REVOKED,
+    UNAUTHORIZED,
+    Problem,
+)
+from pipeline.access import EVERY_PROJECT, KEY_KIND, PROJECT, ROLES, Permission, fingerprint, key_record
+from pipeline.control import ControlView
 from pipeline.errors import BadSetting
 from pipeline.settings import GatewaySettings
 
@@ -19,15 +28,21 @@ DEVELOPMENT_TOKEN = "dev_token_12345"
 DEFAULT_PROJECT = "default"
 AUDIENCE = "pr-telemetry:upload"
 ALGORITHM = "HS256"
-CLAIMS = ["aud", "exp", "trace", "project", "consent", "offset"]
-PROJECT = re.compile(r"[A-Za-z0-9_.-]{1,64}")
+CLAIMS = ["aud", "exp", "trace", "project", "consent", "offset", "by"]
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who presented a token; `project` None: every project (development)."""
+    """Who presented a token. `project` None: every project. `name` says who in audit entries and revocations."""
 
     project: str | None
+    role: str
+    name: str
+
+    def require(self, permission: Permission) -> None:
+        """Raises Problem where the role does not have the permission."""
+        if permission not in ROLES.get(self.role, ()):
+            raise Problem(ROLE_FORBIDS, f"{self.role} may not {permission}")
 
     def may_use(self, project: str) -> bool:
         """Whether traces of the project are this caller's."""
@@ -43,12 +58,14 @@ class Caller:
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """What an upload token says. `created_offset`: position of the trace's TraceCreated in its partition."""
+    """What an upload token says. `created_offset`: position of the trace's TraceCreated in its partition; `issued_to`:
+    name of the caller that got it, whose revocation ends it."""
 
     trace_id: str
     project: str
     consent: str
     created_offset: int
+    issued_to: str
 
 
 def _fingerprint(token: str) -> bytes:
@@ -64,9 +81,9 @@ def known_callers(settings: GatewaySettings) -> dict[bytes, Caller]:
             raise BadSetting("GATEWAY_TOKENS: expected `project:token`, comma-separated")
         if token == DEVELOPMENT_TOKEN:
             raise BadSetting("GATEWAY_TOKENS: the development token is public; choose another")
-        callers[_fingerprint(token)] = Caller(project)
+        callers[_fingerprint(token)] = Caller(project, "operator", f"configured/{project}")
     if settings.mode == "development":
-        callers[_fingerprint(DEVELOPMENT_TOKEN)] = Caller(None)
+        callers[_fingerprint(DEVELOPMENT_TOKEN)] = Caller(None, "operator", "development")
     return callers
 
 
@@ -78,13 +95,33 @@ def bearer(authorization: str | None) -> str:
     return token.strip()
 
 
-def identify(token: str, callers: Mapping[bytes, Caller]) -> Caller:
-    """The caller with this token. Compares digests in constant time. Raises Problem."""
+def identify(token: str, callers: Mapping[bytes, Caller], control: ControlView) -> Caller | None:
+    """The caller with this API key or configured token, revoked or not; None where nobody is known by it.
+
+    Compares digests in constant time.
+    """
+    record = key_record(token, control.keys)
+    if record is None:
+        return _configured(token, callers)
+    return Caller(None if record.project == EVERY_PROJECT else record.project, record.role, KEY_KIND + record.key_id)
+
+
+def _configured(token: str, callers: Mapping[bytes, Caller]) -> Caller | None:
     shown = _fingerprint(token)
     found = [caller for known, caller in callers.items() if hmac.compare_digest(known, shown)]
-    if not found:
-        raise Problem(UNAUTHORIZED, "this token is not known here")
-    return found[0]
+    return found[0] if found else None
+
+
+def refuse_revoked(token: str, holder: str, control: ControlView) -> None:
+    """Raises Problem where this very token, or whoever holds it, is no longer accepted."""
+    if ("token", fingerprint(token)) in control.revoked or control.bars(holder):
+        raise Problem(TOKEN_REVOKED, "an operator revoked it; ask for another one")
+
+
+def refuse_revoked_trace(trace_id: str, control: ControlView) -> None:
+    """Raises Problem where the trace takes no more uploads."""
+    if ("trace", trace_id) in control.revoked:
+        raise Problem(TOKEN_REVOKED, "an operator closed this trace to uploads")
 
 
 def issue_upload_token(upload: Upload, key: bytes, expires_at_s: int) -> str:
@@ -96,6 +133,7 @@ def issue_upload_token(upload: Upload, key: bytes, expires_at_s: int) -> str:
         "project": upload.project,
         "consent": upload.consent,
         "offset": upload.created_offset,
+        "by": upload.issued_to,
     }
     return jwt.encode(claims, key, ALGORITHM)
 
@@ -107,7 +145,8 @@ def read_upload_token(token: str, key: bytes, now_s: float, trace_id: str, expir
         claims = jwt.decode(
             token, key, [ALGORITHM], {"require": CLAIMS, "verify_exp": False, "verify_iat": False}, audience=AUDIENCE
         )
-        upload = Upload(str(claims["trace"]), str(claims["project"]), str(claims["consent"]), int(claims["offset"]))
+        trace, project, consent, issued_to = (str(claims[name]) for name in ("trace", "project", "consent", "by"))
+        upload = Upload(trace, project, consent, int(claims["offset"]), issued_to)
         expires_at_s = int(claims["exp"])
     except (jwt.InvalidTokenError, UnicodeEncodeError, ValueError, TypeError) as error:
         raise Problem(UNAUTHORIZED, "this is no upload token of this server") from error

@@ -36,7 +36,7 @@ async def get_trace(request: Request) -> Response:
     """`GET /v1/traces/{id}`."""
     _allow(request)
     gateway = gateway_of(request)
-    trace_id, caller = trace_id_of(request), gateway.caller(request)
+    trace_id, caller = trace_id_of(request), gateway.caller(request, "read")
     whole = await gateway.reads.whole(trace_id, caller)
     if whole.trace is not None:
         return json_answer(orjson.dumps(whole_trace(whole, whole.trace)))
@@ -51,7 +51,7 @@ async def get_events(request: Request) -> Response:
     """`GET /v1/traces/{id}/events?first=&limit=`."""
     _allow(request, "first", "limit")
     gateway = gateway_of(request)
-    trace_id, caller = trace_id_of(request), gateway.caller(request)
+    trace_id, caller = trace_id_of(request), gateway.caller(request, "read")
     first = _number(request, "first", 0, 0, 2**31)
     limit = _number(request, "limit", EVENT_PAGE, 1, LARGEST_EVENT_PAGE)
     rows = await gateway.reads.events(trace_id, caller, first, limit + 1)
@@ -66,7 +66,7 @@ async def list_traces(request: Request) -> Response:
     """`GET /v1/traces?cursor=&limit=`."""
     _allow(request, "cursor", "limit")
     gateway = gateway_of(request)
-    caller = gateway.caller(request)
+    caller = gateway.caller(request, "read")
     limit = _number(request, "limit", PAGE, 1, LARGEST_PAGE)
     cursor = request.query_params.get("cursor", "")
     if len(cursor) > 64 or not cursor.isprintable():

@@ -1,28 +1,44 @@
 """Everything a request may need, in one value; handlers find it at `request.app.state.gateway`."""
 
-from collections.abc import Mapping
+import time
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass, field
 
 from starlette.requests import Request
 
-from ingest_gateway.auth import Caller, Upload, bearer, identify, issue_upload_token, known_callers, read_upload_token
-from ingest_gateway.bodies import InFlight
+from ingest_gateway.admission import Admission, OpenStreams, refuse
+from ingest_gateway.auth import (
+    Caller,
+    Upload,
+    bearer,
+    identify,
+    issue_upload_token,
+    known_callers,
+    read_upload_token,
+    refuse_revoked,
+    refuse_revoked_trace,
+)
+from ingest_gateway.bodies import BodyLimits, InFlight, Pace, body
+from ingest_gateway.control import Control
+from ingest_gateway.denials import Denials
+from ingest_gateway.jwks import Jwks
+from ingest_gateway.jwts import jwt_rules
 from ingest_gateway.keyring import Keyring, open_keyring
 from ingest_gateway.metrics import Metrics
-from ingest_gateway.policies import Policies
-from ingest_gateway.problems import NOT_FOUND, Problem
+from ingest_gateway.problems import NOT_FOUND, UNAUTHORIZED, Problem
 from ingest_gateway.reads import Reads
 from ingest_gateway.receipts import Signer
-from ingest_gateway.redaction import Redactor
+from ingest_gateway.redaction import PersonalData, Redactor
 from ingest_gateway.replays import Recent, Replays
+from ingest_gateway.tracecontext import log_headers
 from ingest_gateway.tracelog import TraceLog
+from pipeline.access import EVERY_PROJECT, Permission
 from pipeline.clock import Clock
 from pipeline.ids import minted_at_us
-from pipeline.objectstore import ObjectStore
+from pipeline.objectstore import FileStore
 from pipeline.settings import GatewaySettings
 
-# About 1 KiB an entry: bounded at some 20 MiB.
-REMEMBERED_ANSWERS = 20_000
 REMEMBERED_COMPLETIONS = 50_000
 
 
@@ -32,26 +48,61 @@ class Gateway:
 
     settings: GatewaySettings
     log: TraceLog
-    policies: Policies
-    store: ObjectStore
+    control: Control
+    store: FileStore
     reads: Reads
     clock: Clock
     keys: Keyring
     callers: Mapping[bytes, Caller]
     signer: Signer
-    in_flight: InFlight
-    metrics: Metrics = field(default_factory=Metrics)
-    replays: Replays = field(default_factory=lambda: Replays(REMEMBERED_ANSWERS))
+    body_limits: BodyLimits
+    spooled_bytes: InFlight
+    admission: Admission
+    replays: Replays
+    personal_data: PersonalData
+    metrics: Metrics
+    denials: Denials
+    jwks: Jwks | None
+    streams: OpenStreams = field(default_factory=OpenStreams)
     completions: Recent[tuple[bytes, bytes]] = field(default_factory=lambda: Recent(REMEMBERED_COMPLETIONS))
 
-    def caller(self, request: Request) -> Caller:
-        """Who calls. Raises Problem."""
-        return identify(bearer(request.headers.get("authorization")), self.callers)
+    def caller(self, request: Request, permission: Permission) -> Caller:
+        """Who calls, where they may do this. Raises Problem."""
+        token = bearer(request.headers.get("authorization"))
+        caller = identify(token, self.callers, self.control.view) or self._jwt_caller(token)
+        request.state.actor = (caller.name, caller.project or EVERY_PROJECT)
+        refuse_revoked(token, caller.name, self.control.view)
+        self.admit(request)
+        caller.require(permission)
+        return caller
+
+    def _jwt_caller(self, token: str) -> Caller:
+        if self.jwks is None or token.count(".") != 2:
+            raise Problem(UNAUTHORIZED, "this token is not known here")
+        return self.jwks.caller(token, self.clock() / 1e6)
 
     def upload(self, request: Request, trace_id: str) -> Upload:
         """What the request's upload token allows for this trace. Raises Problem."""
         token = bearer(request.headers.get("authorization"))
-        return read_upload_token(token, self.keys.upload_tokens, self.clock() / 1e6, trace_id)
+        upload = read_upload_token(token, self.keys.upload_tokens, self.clock() / 1e6, trace_id)
+        request.state.actor = (upload.issued_to, upload.project)
+        refuse_revoked(token, upload.issued_to, self.control.view)
+        refuse_revoked_trace(trace_id, self.control.view)
+        self.admit(request)
+        return upload
+
+    def admit(self, request: Request) -> None:
+        """Count the request of a known actor. Raises Problem where its caller or project must wait."""
+        caller, project = request.state.actor
+        request.state.quotas = quotas = self.admission.admit(caller, project, time.monotonic())
+        refuse(quotas)
+
+    @asynccontextmanager
+    async def body(self, request: Request, upload: Upload | None = None) -> AsyncIterator[bytes]:
+        """The JSON body of a request, and of an upload one of the open ones. Raises Problem."""
+        with self.admission.uploading(upload.trace_id) if upload else nullcontext():
+            async with body(request, self.body_limits) as content:
+                yield content
 
     def upload_token(self, upload: Upload) -> tuple[str, int]:
         """A fresh token and when it expires, seconds since the epoch."""
@@ -60,7 +111,7 @@ class Gateway:
 
     def redactor(self, project: str) -> Redactor:
         """A redactor with the project's key and fresh counts."""
-        return Redactor(self.keys.redaction_of(project))
+        return Redactor(self.keys.redaction_of(project), self.personal_data.rules_of(project))
 
     def count_redactions(self, counts: Mapping[str, int]) -> None:
         """Add what was redacted to the metrics, once the log has it."""
@@ -69,19 +120,31 @@ class Gateway:
 
 
 def assemble(
-    settings: GatewaySettings, log: TraceLog, policies: Policies, store: ObjectStore, reads: Reads, clock: Clock
+    settings: GatewaySettings, log: TraceLog, control: Control, store: FileStore, reads: Reads, clock: Clock
 ) -> Gateway:
     """A gateway from its outside parts. Raises BadSetting for secrets that are missing or wrong."""
     keys = open_keyring(settings)
     callers = known_callers(settings)
-    signer, in_flight = Signer(keys.receipt_seed), InFlight(settings.max_in_flight_bytes)
-    return Gateway(settings, log, policies, store, reads, clock, keys, callers, signer, in_flight)
+    pace = Pace(settings.body_timeout_s, settings.min_body_bytes_per_s)
+    body_limits = BodyLimits(settings.max_body_bytes, pace, InFlight(settings.max_in_flight_bytes))
+    signer, admission = Signer(keys.receipt_seed, keys.retired_receipt_keys), Admission(settings)
+    limits = (body_limits, InFlight(settings.max_spool_bytes), admission, Replays(settings.max_replay_bytes))
+    personal_data, metrics = PersonalData(settings.redact_personal), Metrics()
+    parts = (settings, log, control, store, reads, clock, keys, callers, signer, *limits, personal_data)
+    rules = jwt_rules(settings)
+    jwks = Jwks(rules, settings.jwt_jwks, settings.jwt_refresh_s) if rules else None
+    return Gateway(*parts, metrics, Denials(log, clock, metrics), jwks)
 
 
 def gateway_of(request: Request) -> Gateway:
     """The gateway that serves a request."""
     gateway: Gateway = request.app.state.gateway
     return gateway
+
+
+def context_of(request: Request) -> tuple[tuple[str, bytes], ...]:
+    """The request's trace context, as headers of the records it causes."""
+    return log_headers(request.headers.get("traceparent"), request.headers.get("tracestate"))
 
 
 def trace_id_of(request: Request) -> str:

@@ -18,11 +18,12 @@ LEAST_SECRET = 32
 
 @dataclass(frozen=True, slots=True)
 class Keyring:
-    """Keys by purpose. `receipt_seed`: 32 bytes of an Ed25519 private key."""
+    """Keys by purpose. `receipt_seed`: 32 bytes of an Ed25519 private key; `retired_receipt_keys`: public ones."""
 
     upload_tokens: bytes
     request_macs: bytes
     receipt_seed: bytes
+    retired_receipt_keys: tuple[bytes, ...]
     redaction: bytes
 
     def redaction_of(self, project: str) -> bytes:
@@ -48,7 +49,12 @@ def open_keyring(settings: GatewaySettings) -> Keyring:
     return Keyring(
         upload_tokens=derive(secret, "upload-token"),
         request_macs=derive(secret, "request-mac"),
-        receipt_seed=_seed(settings.receipt_key or DEVELOPMENT_RECEIPT_KEY),
+        receipt_seed=_key(settings.receipt_key or DEVELOPMENT_RECEIPT_KEY, "RECEIPT_KEY"),
+        retired_receipt_keys=tuple(
+            _key(text, "RETIRED_RECEIPT_KEYS")
+            for text in map(str.strip, settings.retired_receipt_keys.split(","))
+            if text
+        ),
         redaction=derive(secret, "redaction"),
     )
 
@@ -58,15 +64,13 @@ def _require_production(settings: GatewaySettings) -> None:
         raise BadSetting(f"GATEWAY_SECRET: production needs at least {LEAST_SECRET} random characters")
     if not settings.receipt_key or settings.receipt_key == DEVELOPMENT_RECEIPT_KEY:
         raise BadSetting("RECEIPT_KEY: production needs an Ed25519 private key of its own, 32 bytes in hex")
-    if not settings.gateway_tokens:
-        raise BadSetting("GATEWAY_TOKENS: production needs at least one `project:token`")
 
 
-def _seed(text: str) -> bytes:
+def _key(text: str, setting: str) -> bytes:
     try:
-        seed = bytes.fromhex(text)
+        key = bytes.fromhex(text)
     except ValueError:
-        seed = b""
-    if len(seed) != 32:
-        raise BadSetting("RECEIPT_KEY: expected 32 bytes in hex (64 digits)")
-    return seed
+        key = b""
+    if len(key) != 32:
+        raise BadSetting(f"{setting}: expected 32 bytes in hex (64 digits)")
+    return key

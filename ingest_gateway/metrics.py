@@ -18,6 +18,12 @@ class Metrics:
         self.chunk_bytes = Counter("gateway_chunk_bytes", "bytes of those events as stored", registry=registry)
         self.artifact_bytes = Counter("gateway_artifact_bytes", "bytes of artifacts as stored", registry=registry)
         self.redactions = Counter("gateway_redactions", "secrets removed, by rule", ["rule"], registry=registry)
+        self.rejects = Counter(
+            "gateway_rejects", "events refused while others of their chunk were taken", registry=registry
+        )
         self.replays = Counter("gateway_replays", "retries answered from memory", registry=registry)
+        self.denials_dropped = Counter(
+            "gateway_denials_dropped", "refusals that the audit trail lacks", registry=registry
+        )
         self.in_flight = Gauge("gateway_in_flight_bytes", "request bytes held", registry=registry)
         self.log_up = Gauge("gateway_log_up", "1 while the log takes records", registry=registry)

@@ -8,8 +8,8 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from ingest_gateway.answers import ProblemAnswer
-from ingest_gateway.problems import INTERNAL, MEDIA_TYPE, Kind
-from ingest_gateway.routes import Call, Parameter
+from ingest_gateway.problems import MEDIA_TYPE, Kind
+from ingest_gateway.routes import Call, Parameter, implied_problems
 
 Json = dict[str, Any]
 SCHEMA = "#/components/schemas/"
@@ -23,7 +23,12 @@ TOKENS = {
     "upload": "the upload token that creating the trace returned",
 }
 RETRY_AFTER = {"Retry-After": {"description": "seconds", "schema": {"type": "integer"}}}
-TITLES = {200: "Done", 201: "Stored in the log", 202: "Accepted", 503: "Not ready"}
+WAITING = {409, 429, 503}
+RATE_LIMIT = {
+    "RateLimit-Policy": {"description": "what is allowed: q requests in w seconds", "schema": {"type": "string"}},
+    "RateLimit": {"description": "what is left: r requests, all again in t seconds", "schema": {"type": "string"}},
+}
+TITLES = {206: "A part", 200: "Done", 201: "Stored in the log", 202: "Accepted", 503: "Not ready"}
 
 
 def openapi_path(path: str) -> str:
@@ -39,15 +44,24 @@ def _content(what: type[BaseModel] | str) -> Json:
 
 def _problem(status: int, kinds: list[Kind]) -> Json:
     names = "; ".join(f"`{kind.slug}`: {kind.title}" for kind in kinds)
-    headers = {"headers": RETRY_AFTER} if status == 503 else {}
+    limits = RATE_LIMIT if status == 429 else {}
+    headers = {"headers": {**RETRY_AFTER, **limits}} if status in WAITING else {}
     return {"description": names, "content": {MEDIA_TYPE: {"schema": {"$ref": SCHEMA + "ProblemAnswer"}}}, **headers}
+
+
+def _headers(call: Call, status: int) -> Json:
+    own = call.headers.get(status, {}).items()
+    said = {name: {"description": text, "schema": {"type": "string"}} for name, text in own}
+    return {**said, **(RATE_LIMIT if call.token != "none" else {})}
 
 
 def _responses(call: Call) -> Json:
     found: Json = {}
     for status, what in call.answers.items():
         found[str(status)] = {"description": TITLES[status], "content": _content(what)}
-    kinds = [*call.problems, INTERNAL]
+        if headers := _headers(call, status):
+            found[str(status)]["headers"] = headers
+    kinds = list(dict.fromkeys((*call.problems, *implied_problems(call))))
     for status in sorted({kind.status for kind in kinds}):
         found.setdefault(str(status), _problem(status, [kind for kind in kinds if kind.status == status]))
     return found

@@ -17,7 +17,7 @@ async def healthz(_request: Request) -> Response:
 async def readyz(request: Request) -> Response:
     """`GET /readyz`: 200 once writes can succeed; reads do not count, they fail on their own."""
     gateway = gateway_of(request)
-    parts = {"log": gateway.log.available, "policies": gateway.policies.ready}
+    parts = {"log": gateway.log.available, "control": gateway.control.ready}
     ready = all(parts.values())
     return json_answer(orjson.dumps({"status": "ready" if ready else "waiting", **parts}), 200 if ready else 503)
 
@@ -25,9 +25,14 @@ async def readyz(request: Request) -> Response:
 async def metrics(request: Request) -> Response:
     """`GET /metrics`."""
     gateway = gateway_of(request)
-    gateway.metrics.in_flight.set(gateway.in_flight.held)
+    gateway.metrics.in_flight.set(gateway.body_limits.in_flight.held)
     gateway.metrics.log_up.set(gateway.log.available)
     return Response(generate_latest(gateway.metrics.registry), media_type=CONTENT_TYPE_LATEST)
+
+
+async def receipt_keys(request: Request) -> Response:
+    """`GET /.well-known/pr-telemetry-receipt-keys.json`."""
+    return json_answer(orjson.dumps(gateway_of(request).signer.published), headers={"Cache-Control": "max-age=300"})
 
 
 async def openapi(request: Request) -> Response:

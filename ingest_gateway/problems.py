@@ -4,6 +4,7 @@ The types are stable URNs, explained one by one in docs/api-errors.md (a test ho
 repeats a value of the request: it may be a secret.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,20 +32,30 @@ class Kind:
 MALFORMED_JSON = Kind("malformed-json", 400, "The body is not JSON")
 BAD_PARAMETER = Kind("bad-parameter", 400, "A parameter or header is wrong")
 INTERRUPTED = Kind("interrupted", 400, "The body ended early")
+BAD_ENCODING = Kind("bad-encoding", 400, "The body is not what its encoding says")
+KEY_REQUIRED = Kind("idempotency-key-required", 400, "An Idempotency-Key is required")
 UNAUTHORIZED = Kind("unauthorized", 401, "No valid token")
-TOKEN_EXPIRED = Kind("token-expired", 401, "The upload token has expired")
+TOKEN_EXPIRED = Kind("token-expired", 401, "The token has expired")
+TOKEN_REVOKED = Kind("token-revoked", 401, "The token was revoked")
 FOREIGN_TRACE = Kind("foreign-trace", 403, "The token is for another trace")
 FOREIGN_PROJECT = Kind("foreign-project", 403, "The token is for another project")
+ROLE_FORBIDS = Kind("role-forbids", 403, "The caller's role does not allow this")
 CONSENT_REFUSED = Kind("consent-refused", 403, "The participant declined")
 NOT_FOUND = Kind("not-found", 404, "Nothing is here")
 METHOD_NOT_ALLOWED = Kind("method-not-allowed", 405, "The method is not supported here")
+TOO_SLOW = Kind("too-slow", 408, "The request came too slowly")
 IN_FLIGHT = Kind("in-flight", 409, "The same request is still being worked on")
 TOO_LARGE = Kind("too-large", 413, "The content is too large")
 UNSUPPORTED_MEDIA_TYPE = Kind("unsupported-media-type", 415, "The content type is not supported")
+RANGE_UNSATISFIABLE = Kind("range-unsatisfiable", 416, "The file has no such range")
 INVALID_BODY = Kind("invalid-body", 422, "The body does not follow the schema")
 CONSENT_REQUIRED = Kind("consent-required", 422, "Consent must be given")
 IDEMPOTENCY_CONFLICT = Kind("idempotency-conflict", 422, "The key was used for other content")
+RATE_LIMITED = Kind("rate-limited", 429, "Too many requests")
+TOO_MANY_UPLOADS = Kind("too-many-uploads", 429, "Too many uploads of this trace at once")
+HEAD_TOO_LARGE = Kind("head-too-large", 431, "The request's head is too large")
 INTERNAL = Kind("internal", 500, "The gateway failed")
+DAMAGED = Kind("damaged", 500, "The stored file was altered")
 LOG_UNAVAILABLE = Kind("log-unavailable", 503, "The log cannot be written now")
 STORE_UNAVAILABLE = Kind("store-unavailable", 503, "The store cannot be reached now")
 OVERLOADED = Kind("overloaded", 503, "Too much is in flight")
@@ -53,20 +64,30 @@ KINDS: tuple[Kind, ...] = (
     MALFORMED_JSON,
     BAD_PARAMETER,
     INTERRUPTED,
+    BAD_ENCODING,
+    KEY_REQUIRED,
     UNAUTHORIZED,
     TOKEN_EXPIRED,
+    TOKEN_REVOKED,
     FOREIGN_TRACE,
     FOREIGN_PROJECT,
+    ROLE_FORBIDS,
     CONSENT_REFUSED,
     NOT_FOUND,
     METHOD_NOT_ALLOWED,
+    TOO_SLOW,
     IN_FLIGHT,
     TOO_LARGE,
     UNSUPPORTED_MEDIA_TYPE,
+    RANGE_UNSATISFIABLE,
     INVALID_BODY,
     CONSENT_REQUIRED,
     IDEMPOTENCY_CONFLICT,
+    RATE_LIMITED,
+    TOO_MANY_UPLOADS,
+    HEAD_TOO_LARGE,
     INTERNAL,
+    DAMAGED,
     LOG_UNAVAILABLE,
     STORE_UNAVAILABLE,
     OVERLOADED,
@@ -91,10 +112,16 @@ class Problem(Exception):
     """The request is refused. `retry_after_s` seconds is when trying again makes sense."""
 
     def __init__(
-        self, kind: Kind, detail: str, faults: tuple[Fault, ...] = (), retry_after_s: int | None = None
+        self,
+        kind: Kind,
+        detail: str,
+        faults: tuple[Fault, ...] = (),
+        retry_after_s: int | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(f"{kind.slug}: {detail}")
         self.kind, self.detail, self.faults, self.retry_after_s = kind, detail, faults, retry_after_s
+        self._headers = dict(headers or {})
 
     def plain(self) -> dict[str, Any]:
         """The problem as RFC 9457's JSON object."""
@@ -104,7 +131,7 @@ class Problem(Exception):
 
     def response(self, headers: dict[str, str] | None = None) -> Response:
         """The answer, with Retry-After and WWW-Authenticate where they belong."""
-        added = dict(headers or {})
+        added = {**self._headers, **(headers or {})}
         if self.retry_after_s is not None:
             added["Retry-After"] = str(self.retry_after_s)
         if self.kind.status == 401:

@@ -24,6 +24,7 @@ log = logger(__name__)
 
 PROGRESS = f"SELECT * FROM v1_progress WHERE {THIS}"
 TRACE = f"SELECT * FROM v1_traces WHERE {THIS}"
+STAGE = f"SELECT stage, revision FROM v1_traces WHERE {THIS}"
 EVENTS = f"""SELECT chain_index, event FROM v1_events
     WHERE {THIS} AND chain_index >= {{first:UInt32}} ORDER BY chain_index LIMIT {{limit:UInt32}}"""
 VALIDATION = f"SELECT * FROM v1_validations WHERE {THIS} AND latest ORDER BY run_id = 'live', started_at DESC LIMIT 1"
@@ -76,6 +77,12 @@ class Reads:
         validation = _first(validations)
         tests = await self._rows(TESTS, {**scope, **_run_of(validation)}) if validation else []
         return Whole(None, trace, events, validation, tests, scores)
+
+    async def progress(self, trace_id: str, caller: Caller) -> tuple[Row | None, Row | None]:
+        """The rows of a trace, while open and since finished; the first is only asked for where there is no second."""
+        scope = {"trace_id": trace_id, "project": caller.project or ""}
+        trace = _first(await self._rows(STAGE, scope))
+        return (None, trace) if trace else (_first(await self._rows(PROGRESS, scope)), None)
 
     async def events(self, trace_id: str, caller: Caller, first: int, limit: int) -> list[Row]:
         """Events from a place in the trace on, each {chain_index, event: canonical JSON}."""

@@ -1,23 +1,28 @@
 """Receipts: the server's signed word that the log has a chunk. Verifiable offline with the public key alone."""
 
 import base64
-import hashlib
+from collections.abc import Iterable
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from pipeline.canonical import dumps
 from pipeline.chain import receipt_statement
+from pipeline.receipts import key_id, published
 from schemas.records import EventsAppended
 
 
 class Signer:
-    """Signs receipt statements with Ed25519 (RFC 8032). `key_id`: first 16 hex digits of SHA-256 of the public key."""
+    """Signs receipt statements with Ed25519 (RFC 8032); `published` are the keys that check its receipts.
 
-    def __init__(self, seed: bytes) -> None:
+    `retired`: public keys of earlier signers, whose receipts stay checkable.
+    """
+
+    def __init__(self, seed: bytes, retired: Iterable[bytes] = ()) -> None:
         self._key = Ed25519PrivateKey.from_private_bytes(seed)
         self.public_key = self._key.public_key().public_bytes_raw()
-        self.key_id = hashlib.sha256(self.public_key).hexdigest()[:16]
+        self.key_id = key_id(self.public_key)
+        self.published = published(self.public_key, retired)
 
     def receipt(self, chunk: EventsAppended, partition: int, offset: int) -> dict[str, Any]:
         """The statement about a chunk in the log, with `key_id` and `signature` (base64 of 64 bytes)."""

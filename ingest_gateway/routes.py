@@ -8,8 +8,9 @@ from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import Response
 
-from ingest_gateway import answers, artifacts, browse, operations, problems, writes
+from ingest_gateway import answers, artifacts, browse, operations, problems, progress, writes
 from ingest_gateway.problems import Kind
+from pipeline import receipts
 from schemas import api
 
 Handler = Callable[[Request], Awaitable[Response]]
@@ -17,8 +18,21 @@ Token = Literal["caller", "upload", "none"]
 Media = str
 WRITE = (problems.LOG_UNAVAILABLE, problems.OVERLOADED, problems.TOO_LARGE, problems.INTERRUPTED)
 JSON_BODY = (problems.MALFORMED_JSON, problems.INVALID_BODY, problems.UNSUPPORTED_MEDIA_TYPE)
-UPLOAD = (problems.UNAUTHORIZED, problems.TOKEN_EXPIRED, problems.FOREIGN_TRACE, problems.NOT_FOUND)
-READ = (problems.UNAUTHORIZED, problems.NOT_FOUND, problems.STORE_UNAVAILABLE, problems.BAD_PARAMETER)
+CALLER = (
+    problems.UNAUTHORIZED,
+    problems.TOKEN_EXPIRED,
+    problems.TOKEN_REVOKED,
+    problems.ROLE_FORBIDS,
+    problems.LOG_UNAVAILABLE,
+)
+UPLOAD = (
+    problems.UNAUTHORIZED,
+    problems.TOKEN_EXPIRED,
+    problems.TOKEN_REVOKED,
+    problems.FOREIGN_TRACE,
+    problems.NOT_FOUND,
+)
+READ = (*CALLER, problems.NOT_FOUND, problems.STORE_UNAVAILABLE, problems.BAD_PARAMETER)
 CONSENT = (problems.CONSENT_REFUSED, problems.CONSENT_REQUIRED)
 
 
@@ -44,6 +58,20 @@ class Call:
     takes: type[BaseModel] | Media | None = None
     problems: tuple[Kind, ...] = ()
     parameters: tuple[Parameter, ...] = field(default=())
+    headers: dict[int, dict[str, str]] = field(default_factory=dict)
+
+
+def implied_problems(call: Call) -> tuple[Kind, ...]:
+    """What can also happen to a call because of its token and its body."""
+    kinds = [problems.HEAD_TOO_LARGE, problems.INTERNAL]
+    if call.token != "none":
+        kinds.append(problems.RATE_LIMITED)
+    if call.takes is not None:
+        kinds += [problems.TOO_SLOW, problems.UNSUPPORTED_MEDIA_TYPE]
+        kinds += [problems.TOO_MANY_UPLOADS] if call.token == "upload" else []
+    if isinstance(call.takes, type):
+        kinds.append(problems.BAD_ENCODING)
+    return tuple(kinds)
 
 
 CALLS: tuple[Call, ...] = (
@@ -55,7 +83,7 @@ CALLS: tuple[Call, ...] = (
         "caller",
         {201: answers.Created},
         api.CreateTrace,
-        (problems.UNAUTHORIZED, problems.FOREIGN_PROJECT, *CONSENT, *JSON_BODY, *WRITE),
+        (*CALLER, problems.FOREIGN_PROJECT, *CONSENT, *JSON_BODY, *WRITE[1:]),
     ),
     Call(
         "GET",
@@ -64,7 +92,7 @@ CALLS: tuple[Call, ...] = (
         "List traces, newest first",
         "caller",
         {200: answers.TracePage},
-        problems=(problems.UNAUTHORIZED, problems.STORE_UNAVAILABLE, problems.BAD_PARAMETER),
+        problems=(*CALLER, problems.STORE_UNAVAILABLE, problems.BAD_PARAMETER),
         parameters=(
             Parameter("cursor", "query", "`cursor` of the page before"),
             Parameter("limit", "query", "traces a page, 1 to 500"),
@@ -78,6 +106,24 @@ CALLS: tuple[Call, ...] = (
         "caller",
         {200: answers.Trace, 202: answers.Pending},
         problems=READ,
+    ),
+    Call(
+        "GET",
+        "/v1/traces/{trace_id}/status",
+        progress.get_status,
+        "Ask how far a trace has come",
+        "caller",
+        {200: answers.Status, 202: answers.Pending},
+        problems=READ[:-1],
+    ),
+    Call(
+        "GET",
+        "/v1/traces/{trace_id}/status:stream",
+        progress.stream_status,
+        "Follow a trace through its stages: server-sent events `stage`, each with a Status, and a last one `end`",
+        "caller",
+        {200: progress.SSE},
+        problems=(*READ[:-1], problems.OVERLOADED),
     ),
     Call(
         "GET",
@@ -100,8 +146,24 @@ CALLS: tuple[Call, ...] = (
         "upload",
         {201: answers.Receipt, 200: answers.Receipt},
         api.IngestChunk,
-        (*UPLOAD, problems.BAD_PARAMETER, problems.IN_FLIGHT, problems.IDEMPOTENCY_CONFLICT, *JSON_BODY, *WRITE),
-        (Parameter("Idempotency-Key", "header", "the same key with the same body gets the same receipt"),),
+        (
+            *UPLOAD,
+            problems.BAD_PARAMETER,
+            problems.KEY_REQUIRED,
+            problems.IN_FLIGHT,
+            problems.IDEMPOTENCY_CONFLICT,
+            *JSON_BODY,
+            *WRITE,
+        ),
+        (
+            Parameter("Idempotency-Key", "header", "the same key with the same body gets the same receipt"),
+            Parameter(
+                "on_invalid",
+                "query",
+                "reject-chunk (the default): one bad event refuses the chunk; reject-events: the good ones are taken, "
+                "the bad ones come back in `rejected`",
+            ),
+        ),
     ),
     Call(
         "POST",
@@ -122,7 +184,7 @@ CALLS: tuple[Call, ...] = (
         {200: answers.UploadToken},
         answers.RefreshToken,
         (
-            problems.UNAUTHORIZED,
+            *CALLER,
             problems.FOREIGN_TRACE,
             problems.FOREIGN_PROJECT,
             problems.NOT_FOUND,
@@ -147,17 +209,30 @@ CALLS: tuple[Call, ...] = (
         artifacts.get_artifact,
         "Read a stored file by its digest",
         "caller",
-        {200: "application/octet-stream"},
-        problems=READ[:3],
+        {200: "application/octet-stream", 206: "application/octet-stream"},
+        problems=(*READ[:-1], problems.RANGE_UNSATISFIABLE, problems.DAMAGED),
+        parameters=(
+            Parameter("Range", "header", "one range of bytes, `bytes=0-99`"),
+            Parameter("If-Range", "header", "the ETag that the range is of"),
+        ),
+        headers={206: {"Content-Range": "which bytes these are, and of how many"}},
     ),
     Call("GET", "/healthz", operations.healthz, "The process answers", "none", {200: "application/json"}),
     Call(
         "GET",
         "/readyz",
         operations.readyz,
-        "The log takes records and policies are known",
+        "The log takes records; keys, revocations and policies are known",
         "none",
         {200: "application/json", 503: "application/json"},
+    ),
+    Call(
+        "GET",
+        receipts.PATH,
+        operations.receipt_keys,
+        "Public keys that check receipts, the current one and retired ones",
+        "none",
+        {200: answers.ReceiptKeys},
     ),
     Call("GET", "/metrics", operations.metrics, "Prometheus metrics", "none", {200: "text/plain"}),
     Call(

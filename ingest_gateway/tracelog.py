@@ -5,7 +5,7 @@ out: the first of those to get through is the sign that the log is back.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 from aiokafka import AIOKafkaProducer
@@ -16,13 +16,14 @@ from ingest_gateway.problems import LOG_UNAVAILABLE, TOO_LARGE, Problem
 from pipeline.telemetry import logger
 from schemas.codec import encode
 from schemas.records import Record
-from schemas.topics import TRACE_LOG
+from schemas.topics import TRACE_LOG, Topic
 
 APPEND_TIMEOUT_S = 5.0
 START_TIMEOUT_S = 15.0
 STOP_TIMEOUT_S = 5.0
 LONGEST_PAUSE_S = 2.0
 RETRY_AFTER_S = 2
+Headers = Sequence[tuple[str, bytes]]
 log = logger(__name__)
 
 
@@ -31,7 +32,7 @@ def _unavailable(detail: str) -> Problem:
 
 
 class TraceLog:
-    """One producer to `trace-log`, kept alive by `run`. `make_producer` is called inside the running loop."""
+    """One producer, kept alive by `run`. `make_producer` is called inside the running loop."""
 
     def __init__(self, make_producer: Callable[[], AIOKafkaProducer]) -> None:
         self._make_producer = make_producer
@@ -44,15 +45,17 @@ class TraceLog:
         """Whether an append is worth trying."""
         return self._producer is not None and not self._stalled
 
-    async def append(self, trace_id: str, record: Record) -> tuple[int, int]:
-        """Append a record under its trace's key; returns (partition, offset) once all in-sync replicas have it.
+    async def append(
+        self, key: str, record: Record, topic: Topic = TRACE_LOG, headers: Headers = ()
+    ) -> tuple[int, int]:
+        """Append a record under its key; returns (partition, offset) once all in-sync replicas have it.
 
         Raises Problem where the log cannot confirm in time: the record may be there or may still arrive.
         """
         producer = self._producer
         if producer is None or self._stalled:
             raise _unavailable("the log is away; nothing was written")
-        sent = asyncio.ensure_future(_send(producer, trace_id.encode(), encode(record)))
+        sent = asyncio.ensure_future(_send(producer, topic, key.encode(), encode(record), headers))
         try:
             written = await asyncio.wait_for(asyncio.shield(sent), APPEND_TIMEOUT_S)
         except TimeoutError:
@@ -122,8 +125,8 @@ class TraceLog:
                 return producer
 
 
-async def _send(producer: AIOKafkaProducer, key: bytes, value: bytes) -> RecordMetadata:
-    return await (await producer.send(TRACE_LOG.name, value, key=key))
+async def _send(producer: AIOKafkaProducer, topic: Topic, key: bytes, value: bytes, headers: Headers) -> RecordMetadata:
+    return await (await producer.send(topic.name, value, key=key, headers=list(headers)))
 
 
 async def _stop(producer: AIOKafkaProducer) -> None:

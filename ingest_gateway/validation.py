@@ -3,13 +3,15 @@
 Pydantic's own JSON parser reads the body, so depth, numbers, encoding and shape are all judged in one pass.
 """
 
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic_core import from_json
 
 from ingest_gateway.problems import BAD_PARAMETER, INVALID_BODY, MALFORMED_JSON, Fault, Problem
-from schemas.api import ArtifactKind, IngestChunk
-from schemas.events import EVENT_TYPES
+from schemas.api import MOST_EVENTS, ArtifactKind, ChunkEnvelope, IngestChunk
+from schemas.events import EVENT_ADAPTER, EVENT_TYPES, Event
 
 MOST_FAULTS = 50
 POINTER_LIMIT = 300
@@ -39,8 +41,13 @@ def _fault(error: Any) -> Fault:
     return Fault(pointer(steps), reason, int(steps[1]) if in_event else None)
 
 
+def _details(error: ValidationError) -> list[Any]:
+    """Pydantic's findings, without anything of the request."""
+    return list(error.errors(include_url=False, include_context=False, include_input=False))
+
+
 def _refusal(error: ValidationError) -> Problem:
-    details = error.errors(include_url=False, include_context=False, include_input=False)
+    details = _details(error)
     if details[0]["type"] == "json_invalid":
         return Problem(MALFORMED_JSON, details[0]["msg"], (Fault("", details[0]["msg"]),))
     faults = tuple(map(_fault, details[:MOST_FAULTS]))
@@ -61,10 +68,63 @@ def parse_chunk(body: bytes) -> IngestChunk:
     previous = -1
     for index, event in enumerate(chunk.events):
         if event.seq <= previous:
-            fault = Fault(f"/events/{index}/seq", f"should be greater than {previous}, the seq before it", index)
-            raise Problem(INVALID_BODY, "events of a chunk are strictly in order of seq", (fault,))
+            raise Problem(INVALID_BODY, "events of a chunk are strictly in order of seq", (_disorder(index, previous),))
         previous = event.seq
     return chunk
+
+
+def _disorder(index: int, previous: int) -> Fault:
+    return Fault(f"/events/{index}/seq", f"should be greater than {previous}, the seq before it", index)
+
+
+@dataclass(frozen=True, slots=True)
+class Sifted:
+    """A chunk without its bad events: `chunk` None where none is left; of each bad event the first fault."""
+
+    envelope: ChunkEnvelope
+    chunk: IngestChunk | None
+    rejected: tuple[Fault, ...] = ()
+
+
+def sift_chunk(body: bytes) -> Sifted:
+    """Like `parse_chunk`, but bad events are set aside. Raises Problem where anything else of the chunk is wrong."""
+    try:
+        chunk = parse_chunk(body)
+    except Problem as whole:
+        if whole.kind is not INVALID_BODY:
+            raise
+        return _sift(from_json(body), whole)
+    return Sifted(chunk, chunk)
+
+
+def _sift(fields: Any, whole: Problem) -> Sifted:
+    events = fields.get("events") if isinstance(fields, dict) else None
+    if not isinstance(events, list) or not 0 < len(events) <= MOST_EVENTS:
+        raise whole
+    about = {name: value for name, value in fields.items() if name != "events"}
+    try:
+        envelope = ChunkEnvelope.model_validate(about)
+    except ValidationError as error:
+        raise _refusal(error) from None
+    good, rejected = _sorted_out(events)
+    return Sifted(envelope, IngestChunk.model_validate({**about, "events": good}) if good else None, rejected)
+
+
+def _sorted_out(events: list[Any]) -> tuple[list[Event], tuple[Fault, ...]]:
+    good: list[Event] = []
+    rejected = []
+    for index, value in enumerate(events):
+        try:
+            event = EVENT_ADAPTER.validate_python(value)
+        except ValidationError as error:
+            first = _details(error)[0]
+            rejected.append(_fault({**first, "loc": ("events", index, *first["loc"])}))
+            continue
+        if good and event.seq <= good[-1].seq:
+            rejected.append(_disorder(index, good[-1].seq))
+        else:
+            good.append(event)
+    return good, tuple(rejected)
 
 
 def artifact_kind(text: str) -> ArtifactKind:

@@ -3,6 +3,8 @@
 Each answers only after the log has the record.
 """
 
+import asyncio
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -11,19 +13,24 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from ingest_gateway.answers import Completed, Created, RefreshToken, UploadToken
-from ingest_gateway.auth import Upload, read_upload_token
-from ingest_gateway.bodies import body, require_json
+from ingest_gateway.auth import Upload, read_upload_token, refuse_revoked, refuse_revoked_trace
+from ingest_gateway.bodies import require_json
 from ingest_gateway.chunks import Arrival, stored_chunk
-from ingest_gateway.gateway import Gateway, gateway_of, trace_id_of
+from ingest_gateway.gateway import Gateway, context_of, gateway_of, trace_id_of
 from ingest_gateway.keyring import body_mac
-from ingest_gateway.problems import BAD_PARAMETER, FOREIGN_PROJECT, Problem
+from ingest_gateway.problems import BAD_PARAMETER, FOREIGN_PROJECT, INVALID_BODY, KEY_REQUIRED, Problem
 from ingest_gateway.redaction import Redactor
-from ingest_gateway.validation import parse, parse_chunk
+from ingest_gateway.rejects import rejections
+from ingest_gateway.tracelog import Headers
+from ingest_gateway.validation import Sifted, parse, parse_chunk, sift_chunk
 from pipeline.ids import new_trace_id
-from schemas.api import CompleteTrace, CreateTrace, IngestChunk
+from schemas.api import CompleteTrace, CreateTrace
 from schemas.records import EventsAppended, TraceCompleted, TraceCreated
+from schemas.topics import REJECTS
 
 LONGEST_KEY = 255
+REJECT_EVENTS = "reject-events"
+ON_INVALID = ("reject-chunk", REJECT_EVENTS)
 REPLAYED = {"Idempotency-Replayed": "true"}
 
 
@@ -40,17 +47,17 @@ def model_answer(answer: BaseModel, status: int = 200, headers: dict[str, str] |
 async def create(request: Request) -> Response:
     """`POST /v1/traces`."""
     gateway = gateway_of(request)
-    caller = gateway.caller(request)
+    caller = gateway.caller(request, "write")
     require_json(request)
-    async with body(request, gateway.settings.max_body_bytes, gateway.in_flight) as content:
+    async with gateway.body(request) as content:
         wanted = parse(CreateTrace, content)
         project = caller.project_for(wanted.project if "project" in wanted.model_fields_set else None)
-        consent, source = gateway.policies.consent(wanted.consent, project)
+        consent, source = gateway.control.consent(wanted.consent, project)
         redactor = gateway.redactor(project)
         created = _created(wanted, project, (consent, source), gateway.clock(), redactor)
-        _, offset = await gateway.log.append(created.trace_id, created)
+        _, offset = await gateway.log.append(created.trace_id, created, headers=context_of(request))
     gateway.count_redactions(redactor.counts)
-    token, expires_at_s = gateway.upload_token(Upload(created.trace_id, project, consent, offset))
+    token, expires_at_s = gateway.upload_token(Upload(created.trace_id, project, consent, offset, caller.name))
     answer = Created.model_validate(
         {
             "trace_id": created.trace_id,
@@ -99,17 +106,17 @@ async def ingest(request: Request) -> Response:
     gateway = gateway_of(request)
     upload = gateway.upload(request, trace_id_of(request))
     require_json(request)
-    key = _idempotency_key(request)
-    async with body(request, gateway.settings.max_body_bytes, gateway.in_flight) as content:
-        chunk = parse_chunk(content)
+    key = _idempotency_key(request, gateway.settings.idempotency == "required")
+    async with gateway.body(request, upload) as content:
+        sifted = sift_chunk(content) if _rejects_events(request) else _unsifted(content)
         mac = body_mac(gateway.keys.request_macs, content)
-        keys = [(upload.trace_id, chunk.chunk_seq), *([(upload.trace_id, key)] if key else [])]
+        keys = [(upload.trace_id, sifted.envelope.chunk_seq), *([(upload.trace_id, key)] if key else [])]
         known = gateway.replays.begin(keys, mac)
         if known is not None:
             gateway.metrics.replays.inc()
             return json_answer(known, 200, REPLAYED)
         try:
-            answer = await _append(gateway, chunk, Arrival(upload, mac, gateway.clock()))
+            answer = await _append(gateway, sifted, Arrival(upload, mac, gateway.clock()), context_of(request))
         except BaseException:
             gateway.replays.drop(keys)
             raise
@@ -117,23 +124,50 @@ async def ingest(request: Request) -> Response:
         return json_answer(answer, 201)
 
 
-def _idempotency_key(request: Request) -> str | None:
+def _idempotency_key(request: Request, required: bool) -> str | None:
     key = request.headers.get("idempotency-key")
+    if key is None and required:
+        raise Problem(KEY_REQUIRED, "send the same key again with the same chunk, and another with any other")
     if key is not None and not 1 <= len(key) <= LONGEST_KEY:
         raise Problem(BAD_PARAMETER, f"Idempotency-Key has 1 to {LONGEST_KEY} characters")
     return key
 
 
-async def _append(gateway: Gateway, chunk: IngestChunk, arrival: Arrival) -> bytes:
+def _rejects_events(request: Request) -> bool:
+    wanted = request.query_params.get("on_invalid", ON_INVALID[0])
+    if wanted not in ON_INVALID:
+        raise Problem(BAD_PARAMETER, f"on_invalid should be one of {', '.join(ON_INVALID)}")
+    return wanted == REJECT_EVENTS
+
+
+def _unsifted(content: bytes) -> Sifted:
+    chunk = parse_chunk(content)
+    return Sifted(chunk, chunk)
+
+
+async def _append(gateway: Gateway, sifted: Sifted, arrival: Arrival, headers: Headers) -> bytes:
     upload = arrival.upload
     redactor = gateway.redactor(upload.project)
-    record = stored_chunk(chunk, arrival, redactor, gateway.settings.max_chunk_bytes)
-    partition, offset = await gateway.log.append(upload.trace_id, record)
+    if sifted.chunk is None:
+        await _keep_rejects(gateway, sifted, arrival, headers)
+        raise Problem(INVALID_BODY, "no event of this chunk can be taken", sifted.rejected)
+    record = stored_chunk(sifted.chunk, arrival, redactor, gateway.settings.max_chunk_bytes)
+    await _keep_rejects(gateway, sifted, arrival, headers)
+    partition, offset = await gateway.log.append(upload.trace_id, record, headers=headers)
     _count(gateway, record)
     late = gateway.completions.get(upload.trace_id) is not None
     receipt = gateway.signer.receipt(record, partition, offset)
     added = {"events": len(record.events), "redactions": record.redactions, "late": late}
-    return orjson.dumps({**receipt, **added})
+    rejected = {"rejected": [fault.plain() for fault in sifted.rejected]} if sifted.rejected else {}
+    return orjson.dumps({**receipt, **added, **rejected})
+
+
+async def _keep_rejects(gateway: Gateway, sifted: Sifted, arrival: Arrival, headers: Headers) -> None:
+    """Before the chunk: what is told to the client as rejected can be found later, even if the answer gets lost."""
+    records = rejections(sifted.envelope, sifted.rejected, arrival, gateway.redactor(arrival.upload.project))
+    project = arrival.upload.project
+    await asyncio.gather(*[gateway.log.append(project, record, REJECTS, headers) for record in records])
+    gateway.metrics.rejects.inc(len(records))
 
 
 def _count(gateway: Gateway, record: EventsAppended) -> None:
@@ -146,7 +180,7 @@ async def complete(request: Request) -> Response:
     """`POST /v1/traces/{id}/complete`. The same body again is answered from memory; an empty body claims nothing."""
     gateway = gateway_of(request)
     upload = gateway.upload(request, trace_id_of(request))
-    async with body(request, gateway.settings.max_body_bytes, gateway.in_flight) as content:
+    async with gateway.body(request, upload) as content:
         if content:
             require_json(request)
         claim = parse(CompleteTrace, content or b"{}")
@@ -162,7 +196,7 @@ async def complete(request: Request) -> Response:
             event_count=claim.event_count,
             last_digest=claim.last_digest,
         )
-        await gateway.log.append(upload.trace_id, record)
+        await gateway.log.append(upload.trace_id, record, headers=context_of(request))
     answer = Completed(trace_id=upload.trace_id, completed_at_us=record.completed_at_us).model_dump_json().encode()
     gateway.completions.put(upload.trace_id, (mac, answer))
     return json_answer(answer, 202)
@@ -172,13 +206,16 @@ async def upload_token(request: Request) -> Response:
     """`POST /v1/traces/{id}/upload-token`: the earlier token names the trace, the caller's own token asks."""
     gateway = gateway_of(request)
     trace_id = trace_id_of(request)
-    caller = gateway.caller(request)
+    caller = gateway.caller(request, "write")
     require_json(request)
-    async with body(request, gateway.settings.max_body_bytes, gateway.in_flight) as content:
+    async with gateway.body(request) as content:
         earlier = parse(RefreshToken, content).upload_token
     key, now_s = gateway.keys.upload_tokens, gateway.clock() / 1e6
     upload = read_upload_token(earlier, key, now_s, trace_id, expired_too=True)
     if not caller.may_use(upload.project):
         raise Problem(FOREIGN_PROJECT, "this trace belongs to another project")
-    token, expires_at_s = gateway.upload_token(upload)
+    # Who asks now holds the new token: a session goes on under a new key after its old one was revoked.
+    refuse_revoked(earlier, caller.name, gateway.control.view)
+    refuse_revoked_trace(trace_id, gateway.control.view)
+    token, expires_at_s = gateway.upload_token(replace(upload, issued_to=caller.name))
     return model_answer(UploadToken(upload_token=token, upload_token_expires_at_s=expires_at_s))

@@ -1,12 +1,15 @@
 """The object-store port, and its implementation in a folder. Blobs are immutable: writing a key again is harmless."""
 
 import asyncio
+import errno
+import io
 import os
 import re
 import secrets
+import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, BinaryIO, Protocol, TypeVar
 
 from pipeline.errors import Retryable
 
@@ -53,6 +56,17 @@ class ObjectStore(Protocol):
         """The keys that start with the prefix, sorted."""
 
 
+class FileStore(ObjectStore, Protocol):
+    """An object store that also moves files without holding them in memory. Files are read and written from where they
+    stand."""
+
+    async def put_file(self, key: str, file: BinaryIO, size: int) -> None:
+        """Store `size` bytes of a file durably."""
+
+    async def get_file(self, key: str, file: BinaryIO) -> None:
+        """Write the object's bytes to a file. Raises ObjectMissing."""
+
+
 class FolderStore:
     """Objects as files below one folder. What was stored survives the death of the process, not a power loss."""
 
@@ -65,6 +79,15 @@ class FolderStore:
     async def get(self, key: str) -> bytes:
         try:
             return await self._run((self._root / checked(key)).read_bytes)
+        except FileNotFoundError:
+            raise ObjectMissing(key) from None
+
+    async def put_file(self, key: str, file: BinaryIO, size: int) -> None:
+        await self._run(self._write_file, self._root / checked(key), file, size)
+
+    async def get_file(self, key: str, file: BinaryIO) -> None:
+        try:
+            await self._run(self._read_file, self._root / checked(key), file)
         except FileNotFoundError:
             raise ObjectMissing(key) from None
 
@@ -86,11 +109,20 @@ class FolderStore:
             raise Retryable(f"object store folder {self._root} cannot be used: {error.strerror}") from error
 
     def _write(self, path: Path, data: bytes) -> None:
+        self._write_file(path, io.BytesIO(data), len(data))
+
+    def _read_file(self, path: Path, into: BinaryIO) -> None:
+        with path.open("rb") as file:
+            shutil.copyfileobj(file, into)
+
+    def _write_file(self, path: Path, source: BinaryIO, size: int) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         draft = path.with_name(f".{secrets.token_hex(8)}")
         try:
             with draft.open("wb") as file:
-                file.write(data)
+                shutil.copyfileobj(source, file)
+                if file.tell() != size:
+                    raise OSError(errno.EIO, "the file has another size than was said")
                 file.flush()
                 os.fsync(file.fileno())
             draft.replace(path)

@@ -7,6 +7,7 @@ import re
 PLACEHOLDER = re.compile(r"\[REDACTED:[a-z0-9-]+:[0-9a-f]{8}\]")
 
 
-def placeholder(rule: str, secret: str, key: bytes) -> str:
+def placeholder(rule: str, secret: str | bytes, key: bytes) -> str:
     """`[REDACTED:<rule>:<first 8 hex digits of HMAC-SHA256>]`; without the key the hash tells nothing."""
-    return f"[REDACTED:{rule}:{hmac.new(key, secret.encode(), hashlib.sha256).hexdigest()[:8]}]"
+    content = secret.encode() if isinstance(secret, str) else secret
+    return f"[REDACTED:{rule}:{hmac.new(key, content, hashlib.sha256).hexdigest()[:8]}]"

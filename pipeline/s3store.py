@@ -2,8 +2,9 @@
 
 import asyncio
 import io
+import shutil
 from collections.abc import Callable
-from typing import TypeVar
+from typing import BinaryIO, TypeVar
 from urllib.parse import urlsplit
 
 import urllib3
@@ -11,13 +12,14 @@ from minio import Minio
 from minio.error import MinioException, S3Error
 
 from pipeline.errors import Refused, Retryable
-from pipeline.objectstore import FolderStore, ObjectMissing, ObjectStore, checked
+from pipeline.objectstore import FileStore, FolderStore, ObjectMissing, checked
 from pipeline.settings import ObjectStoreSettings
 
 MISSING = {"NoSuchKey", "NoSuchObject"}
 # Nobody's outage: these go on until a setting (or this machine's clock) is corrected, so the process says so and stops.
 REFUSED = {"AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch", "RequestTimeTooSkewed"}
 CREATED_BY_ANOTHER = {"BucketAlreadyOwnedByYou", "BucketAlreadyExists"}
+PART = 5 * 1024 * 1024
 Result = TypeVar("Result")
 
 
@@ -45,6 +47,16 @@ class S3Store:
         name = checked(key)
         return await self._run(key, lambda: self._read(name))
 
+    async def put_file(self, key: str, file: BinaryIO, size: int) -> None:
+        name = checked(key)
+        await self._run(
+            key, lambda: self._client.put_object(self.bucket, name, file, size, part_size=PART, num_parallel_uploads=1)
+        )
+
+    async def get_file(self, key: str, file: BinaryIO) -> None:
+        name = checked(key)
+        await self._run(key, lambda: self._copy(name, file))
+
     async def exists(self, key: str) -> bool:
         name = checked(key)
         try:
@@ -61,10 +73,14 @@ class S3Store:
         return await self._run(prefix, lambda: self._list(prefix))
 
     def _read(self, key: str) -> bytes:
+        data = io.BytesIO()
+        self._copy(key, data)
+        return data.getvalue()
+
+    def _copy(self, key: str, into: BinaryIO) -> None:
         response = self._client.get_object(self.bucket, key)
         try:
-            data: bytes = response.read()
-            return data
+            shutil.copyfileobj(response, into)
         finally:
             response.close()
             response.release_conn()
@@ -105,6 +121,6 @@ class S3Store:
         return Retryable(f"S3 answered {error.code} for {key} in bucket {self.bucket}")
 
 
-def open_store(settings: ObjectStoreSettings) -> ObjectStore:
+def open_store(settings: ObjectStoreSettings) -> FileStore:
     """The object store that the settings name."""
     return S3Store(settings) if settings.object_store == "s3" else FolderStore(settings.object_store_dir)

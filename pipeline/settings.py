@@ -14,6 +14,8 @@ from pipeline.errors import BadSetting
 
 Port = Annotated[int, Field(ge=1, le=65_535)]
 Positive = Annotated[int, Field(ge=1)]
+TYPES = r"^[a-z*][a-z0-9.+-]*/[a-z0-9.+*-]+(,[a-z*][a-z0-9.+-]*/[a-z0-9.+*-]+)*$"
+Natural = Annotated[int, Field(ge=0)]
 Url = Annotated[str, Field(pattern=r"^https?://[^/\s]+/?$")]
 SECRET = re.compile(r"(PASSWORD|SECRET|TOKENS|KEY)$")
 # Where Docker and Kubernetes mount secrets: a file named like the variable gives its value, the environment wins.
@@ -83,13 +85,47 @@ class GatewaySettings(Group):
     )
     gateway_host: str = Field("127.0.0.1", description="address to listen on")
     gateway_port: Port = Field(8080, description="port to listen on")
-    gateway_tokens: str = Field("", description="bearer tokens of callers, `project:token`, comma-separated")
+    gateway_tokens: str = Field("", description="fixed operator tokens, `project:token`, comma-separated")
     gateway_secret: str = Field("", description="key of upload tokens, request MACs and redaction hashes")
     receipt_key: str = Field("", description="Ed25519 private key of receipts, 32 bytes in hex")
+    jwt_jwks: str = Field("", description="file or URL of the JWK Set whose JWTs callers may show; empty: none")
+    jwt_audience: str = Field("", description="audience that a caller's JWT must name")
+    jwt_issuer: str = Field("", description="issuer that a caller's JWT must name")
+    jwt_refresh_s: Positive = Field(300, description="seconds after which the JWK Set is read again")
+    jwt_development_secret: str = Field("", description="HS256 secret of callers' JWTs, in development only")
+    retired_receipt_keys: str = Field(
+        "", description="public keys of earlier receipts, 32 bytes in hex, comma-separated; still published"
+    )
+    redact_personal: str = Field(
+        "", description="personal data to redact, too: `project:rule`, comma-separated; project * is every one"
+    )
     upload_token_ttl_s: Positive = Field(3600, description="life of an upload token, seconds")
     max_chunk_bytes: Positive = Field(262_144, description="largest chunk after redaction, bytes")
     max_body_bytes: Positive = Field(1_048_576, description="largest request body of JSON, bytes")
+    max_head_bytes: Positive = Field(16_384, description="largest request line and headers together, bytes")
+    head_timeout_s: Positive = Field(10, description="time in which the head of a request comes, seconds")
+    body_timeout_s: Positive = Field(
+        10, description="time in which a body comes, seconds; MIN_BODY_BYTES_PER_S adds to it"
+    )
+    min_body_bytes_per_s: Positive = Field(8_192, description="bytes of a body that give it one more second")
+    max_open_uploads: Positive = Field(16, description="uploads of one trace at once, in each process")
+    idempotency: Literal["optional", "required"] = Field(
+        "optional", description="whether a chunk needs an Idempotency-Key"
+    )
+    max_replay_bytes: Positive = Field(
+        67_108_864, description="memory of recent answers to chunks, bytes; about 2 KiB a chunk"
+    )
+    status_stream_s: Positive = Field(300, description="longest time of one status stream, seconds")
+    max_status_streams: Positive = Field(100, description="status streams at once, in each process")
+    rate_limit_caller_per_s: Natural = Field(
+        2_000, description="requests a second of one caller, in each process, twice as many at once; 0: no limit"
+    )
+    rate_limit_project_per_s: Natural = Field(0, description="the same for all callers of a project; 0: no limit")
     max_artifact_bytes: Positive = Field(33_554_432, description="largest artifact, bytes")
+    artifact_types: str = Field(
+        "*/*", pattern=TYPES, description="content types of artifacts that are taken, `text/*,image/png`"
+    )
+    max_spool_bytes: Positive = Field(1_073_741_824, description="artifacts held in temporary files at once, bytes")
     max_in_flight_bytes: Positive = Field(134_217_728, description="request bodies held at once, bytes")
 
 

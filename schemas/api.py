@@ -11,6 +11,7 @@ Label = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-][A-Za-z0-9_.-]{0,63}$")]
 TraceId = Annotated[str, Field(pattern=r"^trace-[0-9a-f]{32}$")]
 Consent = Literal["research", "training", "declined"]
 RecordedConsent = Literal["research", "training"]
+MOST_EVENTS = 1000
 PolicyConsent = Literal["research", "training", "ask"]
 ArtifactKind = Literal["log", "report", "workspace", "other"]
 
@@ -32,13 +33,18 @@ class CreateTrace(Wire):
     project: Label = "default"
 
 
-class IngestChunk(Wire):
-    """`POST /v1/traces/{id}/events:ingest`: one atomic, idempotent chunk, identified by (trace, chunk_seq)."""
+class ChunkEnvelope(Wire):
+    """What a chunk says of itself, apart from its events."""
 
     chunk_id: Name
     chunk_seq: Count
     prev_chunk_digest: Digest | None = None
-    events: Annotated[list[AnyEvent], Field(min_length=1, max_length=1000)]
+
+
+class IngestChunk(ChunkEnvelope):
+    """`POST /v1/traces/{id}/events:ingest`: one atomic, idempotent chunk, identified by (trace, chunk_seq)."""
+
+    events: Annotated[list[AnyEvent], Field(min_length=1, max_length=MOST_EVENTS)]
 
 
 class CompleteTrace(Wire):

@@ -19,6 +19,9 @@ Digest = Annotated[str, Field(pattern=r"^sha256:[0-9a-f]{64}$")]
 ArtifactRef = Annotated[str, Field(pattern=r"^artifact:sha256:[0-9a-f]{64}$")]
 Author = Literal["human_typed", "human_pasted", "ai"]
 TestStatus = Literal["passed", "failed", "skipped", "error"]
+# A chunk of 256 KiB could not hold more; said of the string itself, it is answered with a pointer to it.
+LONGEST_TEXT = 262_144
+Text = Annotated[str, Field(max_length=LONGEST_TEXT)]
 Framework = Annotated[str, Field(min_length=1, max_length=64)]
 
 
@@ -85,7 +88,7 @@ class FileEdit(Event):
 
     type: Literal["file_edit"]
     file_path: Annotated[str, Field(min_length=1, max_length=4096)]
-    diff_unified: str
+    diff_unified: Text
     buffer_hash_after: Digest | None = None
     author: Author | None = None
 
@@ -94,10 +97,10 @@ class CmdRun(Event, Timed):
     """A shell command. Output travels inline or, when big, as an artifact reference."""
 
     type: Literal["cmd_run"]
-    command: str
-    cwd: str | None = None
+    command: Text
+    cwd: Text | None = None
     exit_code: Integer | None = None
-    output: str | None = None
+    output: Text | None = None
     output_ref: ArtifactRef | None = None
 
 
@@ -106,7 +109,7 @@ class TestResult(Timed):
 
     id: Annotated[str, Field(min_length=1, max_length=4096)]
     status: TestStatus
-    message: str | None = None
+    message: Text | None = None
 
 
 class TestRun(Event, Timed):
@@ -114,14 +117,14 @@ class TestRun(Event, Timed):
 
     type: Literal["test_run"]
     framework: Framework
-    command: str | None = None
+    command: Text | None = None
     exit_code: Integer | None = None
     passed: Count = 0
     failed: Count = 0
     skipped: Count = 0
     errors: Count = 0
     results: list[TestResult] | None = None
-    output: str | None = None
+    output: Text | None = None
     report_ref: ArtifactRef | None = None
 
 
@@ -130,8 +133,8 @@ class Commit(Event):
 
     type: Literal["commit"]
     sha: Annotated[str, Field(pattern=r"^[0-9a-f]{7,64}$")] | None = None
-    message: str
-    diff_unified: str | None = None
+    message: Text
+    diff_unified: Text | None = None
     parents: list[Annotated[str, Field(pattern=r"^[0-9a-f]{7,64}$")]] | None = None
 
 
@@ -139,12 +142,12 @@ class RationaleNote(Event):
     """Why something was done: any of the named parts, or free text; at least one of them."""
 
     type: Literal["rationale_note"]
-    plan: str | None = None
-    hypothesis: str | None = None
-    observation: str | None = None
-    decision: str | None = None
-    next_step: str | None = None
-    text: str | None = None
+    plan: Text | None = None
+    hypothesis: Text | None = None
+    observation: Text | None = None
+    decision: Text | None = None
+    next_step: Text | None = None
+    text: Text | None = None
 
     @model_validator(mode="after")
     def _says_something(self) -> Self:

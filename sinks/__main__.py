@@ -11,11 +11,13 @@ from pipeline.kafka import admin, make_consumer, make_producer, start
 from pipeline.s3store import open_store
 from pipeline.settings import ClickHouseSettings, KafkaSettings, LogSettings, ObjectStoreSettings, load
 from pipeline.telemetry import configure_logs
-from schemas.topics import RESCORES, TRACE_ASSEMBLED, TRACE_JUDGED, TRACE_LOG, TRACE_VALIDATED
+from schemas.topics import AUDIT_LOG, REJECTS, RESCORES, TRACE_ASSEMBLED, TRACE_JUDGED, TRACE_LOG, TRACE_VALIDATED
 from sinks.worker import Sink
 
 GROUP = "sinks"
-TOPICS = tuple(topic.name for topic in (TRACE_LOG, TRACE_ASSEMBLED, TRACE_VALIDATED, TRACE_JUDGED, RESCORES))
+TOPICS = tuple(
+    topic.name for topic in (TRACE_LOG, TRACE_ASSEMBLED, TRACE_VALIDATED, TRACE_JUDGED, RESCORES, REJECTS, AUDIT_LOG)
+)
 
 
 async def run() -> None:

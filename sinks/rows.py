@@ -14,6 +14,8 @@ from pipeline.ids import minted_at_us
 from schemas.codec import plain
 from schemas.records import (
     ArtifactStored,
+    AuditEntry,
+    EventRejected,
     EventsAppended,
     Record,
     TraceAssembled,
@@ -57,12 +59,13 @@ def rows_of(record: Record, position: Position, document: dict[str, Any] | None 
 
 
 def _source(record: Any, position: Position) -> Row:
-    return {
-        "minted_at": minted_at_us(record.trace_id) // 1000,
+    place = {
         "source_topic": position.topic,
         "source_partition": position.partition,
         "source_offset": position.offset,
     }
+    # The audit trail is about more than traces, and does not expire with them.
+    return place if isinstance(record, AuditEntry) else {"minted_at": minted_at_us(record.trace_id) // 1000, **place}
 
 
 def _nothing(_record: Record, _document: object) -> Rows:
@@ -198,6 +201,32 @@ def _judged(record: TraceJudged, _document: object) -> Rows:
     return {"judgements": [row]}
 
 
+def _rejected(record: EventRejected, _document: object) -> Rows:
+    row = {
+        "trace_id": record.trace_id,
+        "chunk_seq": record.chunk_seq,
+        "chunk_id": record.chunk_id,
+        "event_index": record.index,
+        "pointer": record.pointer,
+        "reason": record.reason,
+        "project": record.project,
+        "rejected_at": record.rejected_at_us,
+    }
+    return {"rejects": [row]}
+
+
+def _audited(record: AuditEntry, _document: object) -> Rows:
+    row = {
+        "project": record.project,
+        "at": record.at_us,
+        "actor": record.actor,
+        "action": record.action,
+        "subject": record.subject,
+        "detail": record.detail,
+    }
+    return {"audit": [row]}
+
+
 ROWS: dict[type[Record], Callable[[Any, Any], Rows]] = {
     TraceCreated: _created,
     EventsAppended: _nothing,  # events are told from finished revisions only
@@ -208,4 +237,6 @@ ROWS: dict[type[Record], Callable[[Any, Any], Rows]] = {
     TraceAssembled: _assembled,
     TraceValidated: _validated,
     TraceJudged: _judged,
+    EventRejected: _rejected,
+    AuditEntry: _audited,
 }

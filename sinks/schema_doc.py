@@ -23,7 +23,7 @@ added. They show each thing once, whatever was replayed. The tables behind them 
 
 Times are UTC with microseconds, durations are seconds (names end in `_s`). Text that is absent is empty, a count of
 nothing is 0, any other number that is absent is NULL. Rows are kept for RETENTION_DAYS (90) days, counted from the time
-in the trace id.
+in the trace id; those of `v1_audit` are kept for ever.
 """
 
 

@@ -12,13 +12,14 @@ from typing import Any
 import orjson
 
 from pipeline.chain import chunk_digest
-from schemas.records import EventsAppended, Finding, TraceCompleted
+from schemas.records import ArtifactStored, EventsAppended, Finding, TraceCompleted
 from streams.assembly import COMPLETED, Trace
 
 ALTERED = frozenset(
     {"fork", "hash_mismatch", "broken_link", "count_mismatch", "unreadable", "repeated_seq", "disorder"}
 )
-MISSING = frozenset({"gap", "truncated"})
+MISSING = frozenset({"gap", "truncated", "dangling_reference"})
+REFERENCES = ("output_ref", "report_ref")
 INFORMATIONAL = frozenset({"duplicate"})
 NAMED = 10
 Event = dict[str, Any]
@@ -52,7 +53,7 @@ def verify(trace: Trace) -> Verified:
     """Everything the records of a trace say about its integrity."""
     chunks, repeats = _settle_repeats(trace)
     findings = [*repeats, *_digests(chunks), *_links(chunks), *_chunk_gaps(chunks), *_unreadable(chunks)]
-    findings += _event_order(chunks)
+    findings += [*_event_order(chunks), *_dangling(chunks, trace.artifacts)]
     if trace.completed is not None and trace.completed_offset is not None:
         findings += _client_counts(chunks, trace.completed, trace.completed_offset)
     kinds = {finding.kind for finding in findings}
@@ -114,6 +115,19 @@ def _links(chunks: Sequence[Placed]) -> Iterator[Finding]:
             continue
         offsets = (before.offset, chunk.offset) if before else (chunk.offset,)
         yield Finding(kind="broken_link", detail=f"chunk {seq} follows {said}, which is not before it", offsets=offsets)
+
+
+def _dangling(chunks: Sequence[Placed], artifacts: Iterable[ArtifactStored]) -> Iterator[Finding]:
+    """References to files that were never stored; one that comes late makes a revision without this finding."""
+    known = {None, *(f"artifact:{artifact.sha256}" for artifact in artifacts)}
+    lost = [
+        (event["seq"], chunk.offset)
+        for chunk in chunks
+        for event in chunk.events
+        if event is not None and not known.issuperset(map(event.get, REFERENCES))
+    ]
+    if lost:
+        yield _about("dangling_reference", "events that refer to files which never came", lost)
 
 
 def _holes(numbers: Iterable[int]) -> list[str]:

@@ -5,7 +5,7 @@ import os
 
 import typer
 
-from pipeline.cli import control, queries, sessions
+from pipeline.cli import access, control, queries, receipts, sessions, texts
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None)
 app.command("up")(control.up)
@@ -16,8 +16,12 @@ app.command("submit")(sessions.submit_files)
 app.command("import")(sessions.import_files)
 app.command("view")(sessions.view)
 app.command("results")(sessions.results)
+app.command("verify-receipt")(receipts.verify_receipt)
 app.command("sql")(queries.sql)
-app.command("policy")(queries.policy)
+app.command("policy")(access.policy)
+app.command("redact")(texts.redact)
+app.add_typer(access.key_app, name="key")
+app.add_typer(access.token_app, name="token")
 
 
 @app.callback()

@@ -9,6 +9,7 @@ import typer
 from rich.console import Console
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
+WRONG_USAGE = 2
 out, err = Console(), Console(stderr=True)
 
 

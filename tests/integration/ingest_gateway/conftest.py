@@ -12,12 +12,12 @@ from typing import Any
 import httpx2
 import orjson
 import pytest
-from aiokafka.structs import TopicPartition
+from aiokafka.structs import ConsumerRecord, TopicPartition
 
 from ingest_gateway.app import background, create_app
 from ingest_gateway.auth import DEVELOPMENT_TOKEN
+from ingest_gateway.control import Control, built_in_policies
 from ingest_gateway.gateway import Gateway, assemble
-from ingest_gateway.policies import Policies, built_in_policies
 from ingest_gateway.reads import Reads
 from ingest_gateway.tracelog import APPEND_TIMEOUT_S, TraceLog
 from pipeline.clickhouse import ClickHouse
@@ -27,7 +27,7 @@ from pipeline.objectstore import FolderStore
 from pipeline.settings import ClickHouseSettings, GatewaySettings, KafkaSettings
 from schemas.codec import decode
 from schemas.records import Record
-from schemas.topics import TRACE_LOG
+from schemas.topics import TRACE_LOG, Topic
 from tests.support.ports import free_port
 
 TRACE = {
@@ -78,11 +78,11 @@ class Front:
         created = answer.json()
         return Opened(created["trace_id"], bearer(created["upload_token"]), created)
 
-    async def ingest(self, trace: Opened, body: Any, **headers: str) -> httpx2.Response:
+    async def ingest(self, trace: Opened, body: Any, query: str = "", **headers: str) -> httpx2.Response:
         """Send a chunk."""
         content = body if isinstance(body, bytes) else orjson.dumps(body)
         sent = {"Content-Type": "application/json", **trace.headers, **headers}
-        return await self.http.post(f"/v1/traces/{trace.trace_id}/events:ingest", content=content, headers=sent)
+        return await self.http.post(f"/v1/traces/{trace.trace_id}/events:ingest{query}", content=content, headers=sent)
 
     async def ends(self) -> int:
         """How many records trace-log holds."""
@@ -91,21 +91,25 @@ class Front:
 
     async def records(self, trace_id: str) -> list[tuple[int, int, Record]]:
         """What the log holds of a trace: (partition, offset, record)."""
-        found = []
-        async with self._reader() as (consumer, partitions):
+        return [(r.partition, r.offset, decode(r.value)) for r in await self.raw(trace_id)]
+
+    async def raw(self, key: str, topic: Topic = TRACE_LOG) -> list[ConsumerRecord]:
+        """What a topic holds under a key."""
+        found: list[ConsumerRecord] = []
+        async with self._reader(topic) as (consumer, partitions):
             await consumer.seek_to_beginning(*partitions)
             ends = await consumer.end_offsets(partitions)
             while any([await consumer.position(p) < ends[p] for p in partitions]):
                 for batch in (await consumer.getmany(timeout_ms=200)).values():
-                    found += [(r.partition, r.offset, decode(r.value)) for r in batch if r.key == trace_id.encode()]
+                    found += [r for r in batch if r.key == key.encode()]
         return found
 
     @asynccontextmanager
-    async def _reader(self) -> AsyncIterator[tuple[Any, list[TopicPartition]]]:
+    async def _reader(self, topic: Topic = TRACE_LOG) -> AsyncIterator[tuple[Any, list[TopicPartition]]]:
         consumer = make_consumer(self.kafka)
         await consumer.start()
         try:
-            partitions = [TopicPartition(TRACE_LOG.name, number) for number in range(TRACE_LOG.partitions[0])]
+            partitions = [TopicPartition(topic.name, number) for number in range(topic.partitions[0])]
             consumer.assign(partitions)
             yield consumer, partitions
         finally:
@@ -124,7 +128,7 @@ def build(kafka: KafkaSettings, folder: Path, clickhouse: ClickHouseSettings | N
     return assemble(
         settings,
         TraceLog(lambda: make_producer(kafka, request_timeout_ms=int(APPEND_TIMEOUT_S * 1000))),
-        Policies(lambda: make_consumer(kafka), built_in_policies(settings.mode)),
+        Control(lambda: make_consumer(kafka), built_in_policies(settings.mode)),
         FolderStore(folder),
         Reads(lambda: ClickHouse(rows)),
         now_us,

@@ -78,7 +78,7 @@ async def test_outage_and_recovery(broker: Broker, tmp_path: Path) -> None:
         assert time.monotonic() - began < 1
         assert (await front.http.get("/readyz")).status_code == 503
         assert (await front.ingest(trace, chunk(0))).status_code == 200
-        assert front.gateway.in_flight.held == 0
+        assert front.gateway.body_limits.in_flight.held == 0
 
         # It finds the broker again by itself, and the retried chunk is taken.
         await broker.start()

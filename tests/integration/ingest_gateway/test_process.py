@@ -42,9 +42,9 @@ async def test_serves_and_exits_0_on_sigterm(kafka_bootstrap: str, tmp_path: Pat
     assert created["upload_token"] not in process.log_tail(100_000)
 
 
-@pytest.mark.parametrize("missing", ["GATEWAY_SECRET", "RECEIPT_KEY", "GATEWAY_TOKENS"])
+@pytest.mark.parametrize("missing", ["GATEWAY_SECRET", "RECEIPT_KEY"])
 def test_production_refuses_to_start_without(missing: str, tmp_path: Path) -> None:
-    secrets = {"GATEWAY_SECRET": "s" * 32, "RECEIPT_KEY": "ab" * 32, "GATEWAY_TOKENS": "alpha:t1"}
+    secrets = {"GATEWAY_SECRET": "s" * 32, "RECEIPT_KEY": "ab" * 32}
     environment = {"MODE": "production", "GATEWAY_PORT": str(free_port()), **secrets, missing: ""}
     process = start(COMMAND, tmp_path / "gateway.log", environment)
     with pytest.raises(AssertionError, match="ended with status 1"):

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from ingest_gateway.answers import EventPage, Trace, TracePage
+from ingest_gateway.answers import EventPage, Status, Trace, TracePage
 from pipeline.clickhouse import ClickHouse
 from pipeline.clock import now_us
 from pipeline.ids import new_trace_id
@@ -17,7 +19,7 @@ from pipeline.settings import ClickHouseSettings, KafkaSettings
 from schemas.records import Record, TraceCreated, TraceJudged, TraceValidated
 from sinks.migrate import migrate
 from sinks.rows import Position, rows_of
-from tests.integration.ingest_gateway.conftest import ALPHA, BETA, Front, bearer, build, serving
+from tests.integration.ingest_gateway.conftest import ALPHA, BETA, Front, bearer, build, serving, until_ready
 from tests.support.finished import document_of, example, finished, fresh_id
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(180)]
@@ -56,6 +58,7 @@ async def shelf(
     migrate(settings)
     clickhouse = ClickHouse(settings)
     async with serving(build(kafka, tmp_path, settings), kafka) as front:
+        await until_ready(front)
         yield Shelf(front, clickhouse)
     clickhouse.close()
 
@@ -135,4 +138,41 @@ async def test_before_the_migrations_reads_wait(
     kafka = KafkaSettings(kafka_bootstrap=kafka_bootstrap)
     settings = ClickHouseSettings(clickhouse_url=clickhouse_url, clickhouse_database=clickhouse_database)
     async with serving(build(kafka, tmp_path, settings), kafka) as front:
+        await until_ready(front)
         assert (await front.http.get("/v1/traces", headers=bearer(ALPHA))).status_code == 503
+
+
+def stages(content: str) -> list[tuple[str, Any]]:
+    """(name, data) of each server-sent event."""
+    events = [dict(line.split(": ", 1) for line in block.splitlines()) for block in content.strip().split("\n\n")]
+    return [(event["event"], json.loads(event["data"])) for event in events]
+
+
+async def test_progress_is_told_once_or_as_it_goes_on(shelf: Shelf) -> None:
+    trace_id = fresh_id()
+    path = f"/v1/traces/{trace_id}/status"
+    assert (await shelf.get(path)).status_code == 202
+    assert (await shelf.get(f"/v1/traces/{new_trace_id(1_600_000_000_000_000)}/status")).status_code == 404
+    following = asyncio.create_task(shelf.get(f"{path}:stream"))
+    shelf.put(example(TraceCreated, trace_id, project="alpha"))
+    assert Status.model_validate_json((await shelf.get(path)).content).stage == "received"
+    await asyncio.sleep(1.5)
+    shelf.put(finished(trace_id, 5, project="alpha"), document_of(trace_id, 5))
+    await asyncio.sleep(1.5)
+    assert shelf.front.gateway.streams.open == 1
+    shelf.put(example(TraceValidated, trace_id, project="alpha"))
+    shelf.put(example(TraceJudged, trace_id, project="alpha"))
+    answer = await following
+    assert answer.headers["content-type"].startswith("text/event-stream")
+    *told, (last, end) = stages(answer.text)
+    assert [data["stage"] for _, data in told][:2] == ["received", "assembled"]
+    assert [data["stage"] for _, data in told][-1] == "done"
+    assert (last, end["done"], shelf.front.gateway.streams.open) == ("end", True, 0)
+    assert (await shelf.get(path, BETA)).status_code == 202
+
+
+async def test_streams_are_bounded_in_number(shelf: Shelf) -> None:
+    shelf.front.gateway.streams.open = 100
+    refused = await shelf.get(f"/v1/traces/{fresh_id()}/status:stream")
+    assert (refused.status_code, refused.json()["type"].rpartition(":")[2]) == (503, "overloaded")
+    assert refused.headers["Retry-After"] == "5"

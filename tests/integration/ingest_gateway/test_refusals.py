@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from dataclasses import dataclass, field
 from typing import Any
 
 import httpx2
 import pytest
+import zstandard
 
 from ingest_gateway.answers import ProblemAnswer
 from ingest_gateway.auth import Upload, issue_upload_token
@@ -72,7 +74,12 @@ BAD = {
         422, "consent-required", path="/v1/traces", body=TRACE, headers=bearer(ALPHA), pointer="/consent"
     ),
     "not JSON's type": Bad(415, "unsupported-media-type", body=chunk(), added={"Content-Type": "text/plain"}),
-    "compressed": Bad(415, "unsupported-media-type", body=chunk(), added={"Content-Encoding": "gzip"}),
+    "unknown encoding": Bad(415, "unsupported-media-type", body=chunk(), added={"Content-Encoding": "br"}),
+    "not what its encoding says": Bad(400, "bad-encoding", body=chunk(), added={"Content-Encoding": "gzip"}),
+    "gzip bomb": Bad(413, "too-large", body=gzip.compress(b" " * 50_000_000), added={"Content-Encoding": "gzip"}),
+    "zstd bomb": Bad(413, "too-large", body=zstandard.compress(b" " * 50_000_000), added={"Content-Encoding": "zstd"}),
+    "endless head": Bad(431, "head-too-large", body=chunk(), added={"X-More": "y" * 20_000}),
+    "unknown wish": Bad(400, "bad-parameter", path=INGEST + "?on_invalid=ignore", body=chunk()),
     "endless key": Bad(400, "bad-parameter", body=chunk(), added={"Idempotency-Key": "k" * 256}),
     "bad artifact kind": Bad(400, "bad-parameter", "PUT", "/v1/traces/{id}/artifacts/a?kind=secret", body=b"x"),
     "bad artifact name": Bad(400, "bad-parameter", "PUT", "/v1/traces/{id}/artifacts/a%2F..%2Fb", body=b"x"),
@@ -107,13 +114,13 @@ async def test_bad_requests_leave_no_trace_in_the_log(front: Front) -> None:
         assert answer.headers["content-type"] == "application/problem+json"
     assert not wrong
     assert await front.ends() == end
-    assert front.gateway.in_flight.held == 0
+    assert front.gateway.body_limits.in_flight.held == 0
 
 
 async def test_an_expired_token_is_refused_and_can_be_renewed_by_its_project_only(front: Front) -> None:
     trace = await front.open(token=ALPHA, consent="research")
     key = front.gateway.keys.upload_tokens
-    old = issue_upload_token(Upload(trace.trace_id, "alpha", "research", 0), key, 1)
+    old = issue_upload_token(Upload(trace.trace_id, "alpha", "research", 0, "configured/alpha"), key, 1)
     trace.headers = bearer(old)
     expired = await front.ingest(trace, chunk())
     assert (expired.status_code, expired.json()["type"].rpartition(":")[2]) == (401, "token-expired")

@@ -12,7 +12,7 @@ import pytest
 from minio import Minio
 
 from pipeline.errors import Refused, Retryable
-from pipeline.objectstore import LONGEST_KEY, FolderStore, ObjectMissing, ObjectStore
+from pipeline.objectstore import LONGEST_KEY, FileStore, FolderStore, ObjectMissing
 from pipeline.s3store import S3Store, open_store
 from pipeline.settings import ObjectStoreSettings
 from tests.support.ports import free_port
@@ -35,7 +35,7 @@ def _s3_settings(endpoint: S3Endpoint, **change: str) -> ObjectStoreSettings:
 
 
 @pytest.fixture(params=["folder", "s3"])
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> ObjectStore:
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> FileStore:
     if request.param == "folder":
         return open_store(ObjectStoreSettings(object_store="folder", object_store_dir=tmp_path / "not" / "yet"))
     return open_store(_s3_settings(request.getfixturevalue("s3_endpoint")))
@@ -43,29 +43,44 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> ObjectStore:
 
 class TestEveryObjectStore:
     @pytest.mark.parametrize("data", [b"", b"\x00\xff", os.urandom(6 * 1024 * 1024)], ids=["empty", "bytes", "6 MiB"])
-    async def test_what_is_put_is_got(self, store: ObjectStore, data: bytes) -> None:
+    async def test_what_is_put_is_got(self, store: FileStore, data: bytes) -> None:
         await store.put(KEY, data)
         assert await store.get(KEY) == data
         assert await store.exists(KEY)
 
-    async def test_an_absent_key_is_missing(self, store: ObjectStore) -> None:
+    @pytest.mark.parametrize("data", [b"", os.urandom(6 * 1024 * 1024)], ids=["empty", "6 MiB"])
+    async def test_a_file_goes_in_and_out(self, store: FileStore, data: bytes) -> None:
+        await store.put_file(KEY, io.BytesIO(data), len(data))
+        assert await store.get(KEY) == data
+        copy = io.BytesIO()
+        await store.get_file(KEY, copy)
+        assert copy.getvalue() == data
+        with pytest.raises(ObjectMissing):
+            await store.get_file(KEY + "0", copy)
+
+    async def test_a_file_that_is_shorter_than_said_is_not_stored(self, store: FileStore) -> None:
+        with pytest.raises(Retryable):
+            await store.put_file(KEY, io.BytesIO(b"abc"), 4)
+        assert not await store.exists(KEY)
+
+    async def test_an_absent_key_is_missing(self, store: FileStore) -> None:
         with pytest.raises(ObjectMissing, match=KEY):
             await store.get(KEY)
         assert not await store.exists(KEY)
         await store.delete(KEY)
 
-    async def test_a_second_put_of_the_same_is_harmless(self, store: ObjectStore) -> None:
+    async def test_a_second_put_of_the_same_is_harmless(self, store: FileStore) -> None:
         for _ in range(2):
             await store.put(KEY, b"same")
         assert await store.get(KEY) == b"same"
         assert await store.keys("") == [KEY]
 
-    async def test_a_deleted_object_is_gone(self, store: ObjectStore) -> None:
+    async def test_a_deleted_object_is_gone(self, store: FileStore) -> None:
         await store.put(KEY, b"x")
         await store.delete(KEY)
         assert not await store.exists(KEY)
 
-    async def test_keys_are_listed_by_prefix_in_order(self, store: ObjectStore) -> None:
+    async def test_keys_are_listed_by_prefix_in_order(self, store: FileStore) -> None:
         for key in ("b/2", "b/10", "a/1", "b/c/d", "bb/1"):
             await store.put(key, b"x")
         assert await store.keys("b/") == ["b/10", "b/2", "b/c/d"]
@@ -92,7 +107,7 @@ class TestEveryObjectStore:
             LONG,
         ],
     )
-    async def test_a_key_that_is_no_plain_path_is_refused(self, store: ObjectStore, key: str) -> None:
+    async def test_a_key_that_is_no_plain_path_is_refused(self, store: FileStore, key: str) -> None:
         for call in (store.put(key, b"x"), store.get(key), store.exists(key), store.delete(key)):
             with pytest.raises(ValueError, match="not an object key"):
                 await call

@@ -11,8 +11,8 @@ from pipeline.canonical import dumps
 from pipeline.document import seal
 from pipeline.objectstore import FolderStore
 from pipeline.settings import ClickHouseSettings
-from schemas.records import TraceCompleted, TraceCreated, TraceJudged, TraceValidated
-from schemas.topics import RESCORES, TRACE_ASSEMBLED, TRACE_JUDGED, TRACE_LOG, TRACE_VALIDATED
+from schemas.records import AuditEntry, EventRejected, TraceCompleted, TraceCreated, TraceJudged, TraceValidated
+from schemas.topics import AUDIT_LOG, REJECTS, RESCORES, TRACE_ASSEMBLED, TRACE_JUDGED, TRACE_LOG, TRACE_VALIDATED
 from sinks.blocks import Entry, block_of, columns, plan
 from sinks.migrate import migrate
 from sinks.rows import Position, rows_of
@@ -35,12 +35,19 @@ async def test_every_topic_lands_in_its_view(lab: Lab) -> None:
     await lab.write(TRACE_VALIDATED, example(TraceValidated, one), one)
     await lab.write(TRACE_JUDGED, example(TraceJudged, one), one)
     await lab.write(RESCORES, example(TraceJudged, one, run_id="run-1"), one)
+    for _ in range(2):
+        await lab.write(REJECTS, example(EventRejected, one), one)
+    entry = AuditEntry(project="alpha", actor="cli/ann", action="key revoke", subject=one, detail={"a": "b"}, at_us=7)
+    for _ in range(2):
+        await lab.write(AUDIT_LOG, entry, "alpha")
     with lab.sink():
         for wanted, view in (("completed", "v1_progress"), ("done", "v1_traces")):
             await lab.until(wanted, f"SELECT stage FROM {view} WHERE trace_id = {{id:String}}", id=one)
         counts = {"v1_events": 7, "v1_validations": 1, "v1_test_results": 2, "v1_judgements": 2, "v1_current_scores": 2}
+        counts["v1_rejects"] = 1
         for view, count in counts.items():
             await lab.until(count, f"SELECT count() FROM {view} WHERE trace_id = {{id:String}}", id=one)
+        await lab.until(1, "SELECT count() FROM v1_audit WHERE subject = {id:String} AND detail['a'] = 'b'", id=one)
 
 
 async def test_big_documents_come_from_the_object_store(lab: Lab) -> None:

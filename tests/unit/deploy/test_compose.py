@@ -60,7 +60,7 @@ def test_our_containers_have_no_privileges(name: str) -> None:
 def test_no_secret_has_a_default() -> None:
     secrets = {name for name in VARIABLES if settings.SECRET.search(name)}
     assert not re.findall(rf"\$\{{({'|'.join(secrets)}):-", TEXT)
-    assert {"GATEWAY_SECRET", "GATEWAY_TOKENS", "RECEIPT_KEY", "CLICKHOUSE_PASSWORD"} <= set(_required())
+    assert {"GATEWAY_SECRET", "RECEIPT_KEY", "CLICKHOUSE_PASSWORD"} <= set(_required())
 
 
 def test_only_the_gateway_is_reachable_from_outside() -> None:

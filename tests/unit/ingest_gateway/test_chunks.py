@@ -17,7 +17,7 @@ from pipeline.chain import chunk_digest, receipt_statement
 from schemas.api import IngestChunk
 from schemas.records import EventsAppended
 
-ARRIVAL = Arrival(Upload("trace-" + "0" * 32, "alpha", "research", 17), b"m" * 16, 1_700_000_000_000_000)
+ARRIVAL = Arrival(Upload("trace-" + "0" * 32, "alpha", "research", 17, "development"), b"m" * 16, 1_700_000_000_000_000)
 TOKEN = "gh" + "p_16C7e42F292c6912E7710c838347Ae178B4a"
 
 

@@ -11,7 +11,7 @@ import pytest
 from ingest_gateway.docs_page import docs_page
 from ingest_gateway.openapi import openapi_document, openapi_path
 from ingest_gateway.problems import KINDS
-from ingest_gateway.routes import CALLS
+from ingest_gateway.routes import CALLS, implied_problems
 
 DOCUMENT = openapi_document(CALLS, "1.2.3")
 ERRORS = Path(__file__).parents[3] / "docs" / "api-errors.md"
@@ -50,9 +50,11 @@ def test_operation_ids_are_unique_and_path_parameters_declared() -> None:
 @pytest.mark.parametrize("call", CALLS, ids=lambda call: f"{call.method} {call.path}")
 def test_problems_of_a_call_are_among_its_responses(call: Any) -> None:
     responses = DOCUMENT["paths"][openapi_path(call.path)][call.method.lower()]["responses"]
-    for kind in call.problems:
+    for kind in (*call.problems, *implied_problems(call)):
         assert kind.slug in responses[str(kind.status)]["description"] or kind.status in call.answers
     assert "application/problem+json" in responses["500"]["content"]
+    for status in call.answers:
+        assert ("RateLimit" in responses[str(status)].get("headers", {})) == (call.token != "none")
 
 
 def test_every_problem_type_is_documented_once_and_can_happen() -> None:

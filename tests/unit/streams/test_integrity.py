@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.records import EventsAppended, Record, TraceCompleted
+from schemas.records import ArtifactStored, EventsAppended, Record, TraceCompleted
 from streams.assembly import Trace, begin
 from streams.integrity import Verified, verify
 from tests.support.traces import START_US, chain, chunk, completed, created, note
@@ -157,3 +157,37 @@ def test_more_than_the_client_sent_is_a_count_mismatch() -> None:
 def test_a_late_chunk_is_no_surplus() -> None:
     sent = chain(3)
     assert found(*sent[:2], completed(sent[:2]), sent[2]) == ([], True, True)
+
+
+def test_a_reference_to_a_file_that_never_came_is_found_and_settled_when_it_comes() -> None:
+    digests = ["sha256:" + letter * 64 for letter in "ab"]
+    run = {"id": "r", "seq": 0, "ts_client_us": START_US, "type": "cmd_run", "command": "make"}
+    events = [{**run, "output_ref": f"artifact:{digests[0]}"}, {**run, "seq": 1}]
+    report = {"id": "t", "seq": 2, "ts_client_us": START_US, "type": "test_run", "framework": "pytest"}
+    sent = [chunk(0, [*events, {**report, "report_ref": f"artifact:{digests[1]}"}])]
+    files = [
+        ArtifactStored(
+            trace_id=sent[0].trace_id,
+            project="default",
+            created_offset=0,
+            name=digest,
+            kind="log",
+            sha256=digest,
+            size=1,
+            content_type="text/plain",
+            private=False,
+            received_at_us=START_US,
+            redactions={},
+        )
+        for digest in digests
+    ]
+    verified = verify(told(*sent, files[0], completed(sent)))
+    [finding] = verified.findings
+    assert (finding.kind, finding.offsets, verified.intact, verified.complete) == (
+        "dangling_reference",
+        (1,),
+        True,
+        False,
+    )
+    assert finding.detail.endswith(": 2")
+    assert found(*sent, completed(sent), *files) == ([], True, True)

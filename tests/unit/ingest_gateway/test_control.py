@@ -2,8 +2,9 @@
 
 import pytest
 
-from ingest_gateway.policies import Policies, built_in_policies
+from ingest_gateway.control import Control, built_in_policies
 from ingest_gateway.problems import CONSENT_REFUSED, CONSENT_REQUIRED, LOG_UNAVAILABLE, Kind, Problem
+from pipeline.control import ControlView
 from pipeline.policies import apply_policy, policy_key
 from schemas.codec import encode
 from schemas.records import ProjectPolicy, RunPromoted
@@ -13,13 +14,14 @@ def value(consent: str) -> bytes:
     return encode(ProjectPolicy(project="alpha", consent=consent, recorded_by="op", recorded_at_us=1))
 
 
-def policies(ready: bool = True, **built_in: str) -> Policies:
-    made = Policies(lambda: None, built_in)
-    made.ready = ready
+def policies(ready: bool = True, **built_in: str) -> Control:
+    made = Control(lambda: None, built_in)
+    if ready:
+        made._view = ControlView()
     return made
 
 
-def refused(made: Policies, given: str | None, project: str, kind: Kind) -> None:
+def refused(made: Control, given: str | None, project: str, kind: Kind) -> None:
     with pytest.raises(Problem) as problem:
         made.consent(given, project)  # type: ignore[arg-type]
     assert problem.value.kind is kind

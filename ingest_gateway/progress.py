@@ -1,0 +1,93 @@
+"""Handlers that tell how far a trace has come: once, or as it goes on."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+from starlette.types import Receive, Scope, Send
+
+from ingest_gateway.admission import OpenStreams
+from ingest_gateway.answers import Pending
+from ingest_gateway.auth import Caller
+from ingest_gateway.gateway import Gateway, gateway_of, trace_id_of
+from ingest_gateway.problems import NOT_FOUND, OVERLOADED, Problem
+from ingest_gateway.stages import FINAL, HEARTBEAT, event, status_of
+from ingest_gateway.writes import json_answer, model_answer
+from pipeline.ids import minted_at_us
+from schemas.events import MICROSECONDS
+
+YOUNG_US = 60 * MICROSECONDS
+LOOK_S = 1.0
+HEARTBEAT_S = 15.0
+SSE = "text/event-stream"
+Status = dict[str, object]
+
+
+async def _status(gateway: Gateway, trace_id: str, caller: Caller) -> Status | None:
+    """The status; None for an id so young that it may not be queryable yet. Raises Problem where there is no trace."""
+    status = status_of(trace_id, *await gateway.reads.progress(trace_id, caller))
+    if status is None and not 0 <= gateway.clock() - minted_at_us(trace_id) < YOUNG_US:
+        raise Problem(NOT_FOUND, "no such trace")
+    return status
+
+
+async def get_status(request: Request) -> Response:
+    """`GET /v1/traces/{id}/status`."""
+    gateway = gateway_of(request)
+    trace_id, caller = trace_id_of(request), gateway.caller(request, "read")
+    status = await _status(gateway, trace_id, caller)
+    if status is None:
+        return model_answer(Pending(trace_id=trace_id), 202, {"Retry-After": "1"})
+    return json_answer(orjson.dumps(status))
+
+
+async def stream_status(request: Request) -> Response:
+    """`GET /v1/traces/{id}/status:stream`: an event for each change until the trace is done or the time is over."""
+    gateway = gateway_of(request)
+    trace_id, caller = trace_id_of(request), gateway.caller(request, "read")
+    if gateway.streams.open >= gateway.settings.max_status_streams:
+        raise Problem(OVERLOADED, "too many status streams are open here", retry_after_s=5)
+    first = await _status(gateway, trace_id, caller)
+    return _Stream(gateway.streams, _events(gateway, trace_id, caller, first))
+
+
+class _Stream(StreamingResponse):
+    """Counted as open for as long as it is being sent, however it ends."""
+
+    def __init__(self, streams: OpenStreams, content: AsyncIterator[bytes]) -> None:
+        super().__init__(content, headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"}, media_type=SSE)
+        self._streams = streams
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self._streams.open += 1
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self._streams.open -= 1
+
+
+async def _events(gateway: Gateway, trace_id: str, caller: Caller, status: Status | None) -> AsyncIterator[bytes]:
+    now = asyncio.get_running_loop().time
+    ends_at, said_at, said = now() + gateway.settings.status_stream_s, now(), None
+    while True:
+        if status is not None and status != said:
+            yield event("stage", status)
+            said, said_at = status, now()
+        if (status is not None and status["stage"] == FINAL) or now() >= ends_at:
+            yield event("end", {"trace_id": trace_id, "done": status is not None and status["stage"] == FINAL})
+            return
+        if now() - said_at >= HEARTBEAT_S:
+            yield HEARTBEAT
+            said_at = now()
+        await asyncio.sleep(LOOK_S)
+        status = await _later(gateway, trace_id, caller, status)
+
+
+async def _later(gateway: Gateway, trace_id: str, caller: Caller, status: Status | None) -> Status | None:
+    """What the next look shows; where it shows nothing, what was known before: a stream outlives a short outage."""
+    try:
+        return status_of(trace_id, *await gateway.reads.progress(trace_id, caller)) or status
+    except Problem:
+        return status

@@ -1,0 +1,2 @@
+DROP VIEW IF EXISTS v1_rejects;
+DROP TABLE IF EXISTS rejects;

@@ -1,0 +1,2 @@
+DROP VIEW IF EXISTS v1_audit;
+DROP TABLE IF EXISTS audit;
