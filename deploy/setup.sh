@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs what is missing to run and test the embedded stack; quick and silent about what is there already.
+# Installs what is missing to run and test the embedded stack; quick where everything is there already.
 # Needs python3 (3.11 or later), Java 17 and Maven. With root and apt it also gets the Docker engine and python3-venv.
 set -euo pipefail
 cd "$(dirname "$0")/.."

@@ -14,10 +14,12 @@ pr-telemetry up
 echo; echo "== Five sessions go in over HTTP"
 traces=()
 for script in submit_example submit_complex_example submit_failed_example; do
-    id=$(python "examples/$script.py")
+    id=$(python "examples/$script.py" 2>"$PR_TELEMETRY_HOME/submit.log") || { cat "$PR_TELEMETRY_HOME/submit.log" >&2; exit 1; }
+    echo "$id  $script.py"
     traces+=("$id")
 done
 imported=$(pr-telemetry import --format mini-swe-agent examples/real/*.traj.json.gz)
+echo "$imported"
 while read -r id _; do traces+=("$id"); done <<<"$imported"
 
 echo; echo "== What came of them"

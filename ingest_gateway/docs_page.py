@@ -1,5 +1,6 @@
 """The OpenAPI document as one HTML page for people: no script, no font, no host but ours. Pure."""
 
+import re
 from collections.abc import Sequence
 from html import escape
 from typing import Any
@@ -11,6 +12,11 @@ STYLE = """body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem a
 code,pre{font-family:ui-monospace,monospace;background:#f3f4f6}pre{padding:1rem;overflow:auto}
 h2{border-top:1px solid #d0d7de;padding-top:1rem}.method{color:#0550ae}
 table{border-collapse:collapse}td,th{border:1px solid #d0d7de;padding:.3rem .6rem;text-align:left;vertical-align:top}"""
+
+
+def _prose(text: str) -> str:
+    """The text with what stands in backticks as code."""
+    return re.sub("`([^`]+)`", r"<code>\1</code>", escape(text))
 
 
 def _reference(content: Json) -> str:
@@ -30,7 +36,7 @@ def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
 
 def _parameters(operation: Json) -> str:
     rows = [
-        (f"<code>{escape(p['name'])}</code>", p["in"], escape(p.get("description", "")))
+        (f"<code>{escape(p['name'])}</code>", p["in"], _prose(p.get("description", "")))
         for p in operation.get("parameters", ())
     ]
     return _table(("parameter", "in", "what"), rows)
@@ -40,13 +46,13 @@ def _operation(path: str, method: str, operation: Json) -> str:
     token = "".join(escape(name) for scheme in operation["security"] for name in scheme)
     takes = operation.get("requestBody")
     rows = [
-        (status, escape(response["description"]), _reference(response.get("content", {})))
+        (status, _prose(response["description"]), _reference(response.get("content", {})))
         for status, response in sorted(operation["responses"].items())
     ]
     return "\n".join(
         [
             f'<h2><span class="method">{method.upper()}</span> <code>{escape(path)}</code></h2>',
-            f"<p>{escape(operation['summary'])}.</p>",
+            f"<p>{_prose(operation['summary'])}.</p>",
             f"<p>Token: {token}.</p>" if token else "<p>No token.</p>",
             _parameters(operation),
             f"<p>Body: {_reference(takes['content'])}</p>" if takes else "",
@@ -57,7 +63,7 @@ def _operation(path: str, method: str, operation: Json) -> str:
 
 def _schema(name: str, schema: Json) -> str:
     text = orjson.dumps(schema, option=orjson.OPT_INDENT_2).decode()
-    about = escape(schema.get("description", ""))
+    about = _prose(schema.get("description", ""))
     return f'<h3 id="{escape(name)}">{escape(name)}</h3><p>{about}</p><pre>{escape(text)}</pre>'
 
 
@@ -68,7 +74,7 @@ def docs_page(document: Json) -> str:
         _operation(path, method, op) for path, item in document["paths"].items() for method, op in item.items()
     ]
     tokens = [
-        (f"<code>{escape(name)}</code>", escape(scheme["description"]))
+        (f"<code>{escape(name)}</code>", _prose(scheme["description"]))
         for name, scheme in document["components"]["securitySchemes"].items()
     ]
     schemas = [_schema(name, schema) for name, schema in sorted(document["components"]["schemas"].items())]

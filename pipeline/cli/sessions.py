@@ -149,11 +149,10 @@ def _time(document: dict[str, Any], name: str) -> datetime:
 
 def _results_table(lines: list[dict[str, Any]]) -> Table:
     cells = [_cells(line) for line in lines]
-    table = Table(box=None, pad_edge=False)
-    for name, *column in zip(COLUMNS, *cells, strict=True):
+    table = Table(box=None, pad_edge=False, expand=True)
+    for name in COLUMNS:
         # Only the last column, the title, is cut where the table is too wide.
-        width = None if name == COLUMNS[-1] else max(len(cell) for cell in (name, *column))
-        table.add_column(name, no_wrap=True, min_width=width)
+        table.add_column(name, no_wrap=True, ratio=1 if name == COLUMNS[-1] else None)
     for row in cells:
         table.add_row(*row)
     return table
