@@ -55,14 +55,14 @@ CONTROL = Topic(
     ("ApiKeyRecorded", "ProjectPolicy", "TokenRevoked", "RunManifest", "RunPromoted"),
     "kind/id",
     ("cli",),
-    ("ingest_gateway",),
+    ("ingest_gateway", "cli"),
     partitions=(1, 1),
     cleanup="compact",
     retention_ms=-1,
     dead_letters=False,
 )
-AUDIT_LOG = Topic("audit-log", ("AuditEntry",), "project", (), (), retention_ms=-1)
-REJECTS = Topic("rejects", ("EventRejected",), "project", (), ())
+AUDIT_LOG = Topic("audit-log", ("AuditEntry",), "project", ("ingest_gateway", "cli"), ("sinks",), retention_ms=-1)
+REJECTS = Topic("rejects", ("EventRejected",), "project", ("ingest_gateway",), ("sinks",))
 ASSEMBLY_PROGRESS = Topic(
     "assembly-progress",
     ("AssemblyProgress",),
