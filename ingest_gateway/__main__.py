@@ -30,6 +30,7 @@ from pipeline.settings import (
     load,
 )
 from pipeline.telemetry import configure_logs, logger
+from pipeline.transport import gateway_context
 
 GRACE_S = 10
 log = logger(__name__)
@@ -57,10 +58,12 @@ async def serve(settings: GatewaySettings) -> int:
         failures.append(error)
         stop.set()
 
+    tls = gateway_context(settings)
     config = uvicorn.Config(
         create_app(open_gateway(settings), failed),
         host=settings.gateway_host,
         port=settings.gateway_port,
+        ssl_context_factory=(lambda *_: tls) if tls else None,
         # httptools, not h11: five times the requests per second here. Missing, it is an error instead of a fallback.
         http=bounded(settings),
         ws="none",

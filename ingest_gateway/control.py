@@ -13,6 +13,7 @@ from aiokafka.errors import KafkaError
 from ingest_gateway.auth import DEFAULT_PROJECT
 from ingest_gateway.problems import CONSENT_REFUSED, CONSENT_REQUIRED, LOG_UNAVAILABLE, Fault, Problem
 from pipeline.control import ControlView, tail
+from pipeline.errors import Refused
 from pipeline.telemetry import logger
 from schemas.api import Consent, RecordedConsent
 
@@ -61,7 +62,7 @@ class Control:
             try:
                 async for view in tail(consumer):
                     self._view = view
-            except (KafkaError, OSError, TimeoutError) as error:
+            except (KafkaError, OSError, TimeoutError, Refused) as error:
                 log.warning("control cannot be read", error=repr(error)[:300])
             finally:
                 await consumer.stop()

@@ -13,6 +13,8 @@ from aiokafka.errors import KafkaError, MessageSizeTooLargeError
 from aiokafka.structs import RecordMetadata
 
 from ingest_gateway.problems import LOG_UNAVAILABLE, TOO_LARGE, Problem
+from pipeline.errors import Refused
+from pipeline.kafka import connect
 from pipeline.telemetry import logger
 from schemas.codec import encode
 from schemas.records import Record
@@ -111,9 +113,9 @@ class TraceLog:
         while True:
             producer = self._make_producer()
             try:
-                await asyncio.wait_for(producer.start(), START_TIMEOUT_S)
+                await asyncio.wait_for(connect(producer), START_TIMEOUT_S)
                 await asyncio.wait_for(producer.partitions_for(TRACE_LOG.name), START_TIMEOUT_S)
-            except (KafkaError, OSError, TimeoutError) as error:
+            except (KafkaError, OSError, TimeoutError, Refused) as error:
                 log.warning("log cannot be reached", error=repr(error)[:300], pause_s=pause)
                 await _stop(producer)
                 await asyncio.sleep(pause)

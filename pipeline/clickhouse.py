@@ -42,6 +42,7 @@ class ClickHouse:
                 host=url.hostname,
                 port=url.port,
                 secure=url.scheme == "https",
+                ca_cert=str(ca_file) if (ca_file := self._settings.clickhouse_ca_file) else None,
                 username=user,
                 password=password,
                 database=self._database,

@@ -12,6 +12,7 @@ from aiokafka import AIOKafkaConsumer
 from aiokafka.structs import TopicPartition
 
 from pipeline.access import apply_key, apply_revocation
+from pipeline.kafka import connect
 from pipeline.policies import apply_policy
 from schemas.records import ApiKeyRecorded
 from schemas.topics import CONTROL
@@ -47,7 +48,7 @@ class ControlView:
 async def tail(consumer: AIOKafkaConsumer) -> AsyncIterator[ControlView]:
     """A view each time it is current, for ever. It starts from nothing, so what was compacted away is gone from it.
 
-    Raises KafkaError, OSError or TimeoutError when the broker does not answer at the start.
+    Raises KafkaError, OSError or TimeoutError when the broker does not answer at the start, Refused when it refuses us.
     """
     async with asyncio.timeout(START_TIMEOUT_S):
         end = await _begin(consumer)
@@ -62,7 +63,7 @@ async def tail(consumer: AIOKafkaConsumer) -> AsyncIterator[ControlView]:
 
 async def _begin(consumer: AIOKafkaConsumer) -> int:
     """Go to the start of the topic; returns the offset at which everything of now has been read."""
-    await consumer.start()
+    await connect(consumer)
     consumer.assign([PARTITION])
     await consumer.seek_to_beginning(PARTITION)
     end: int = (await consumer.end_offsets([PARTITION]))[PARTITION]

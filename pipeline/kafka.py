@@ -4,17 +4,29 @@ Every produce waits for all in-sync replicas; one idempotent producer a process.
 """
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Protocol
+from typing import Any, Protocol
+from weakref import WeakKeyDictionary
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
-from aiokafka.errors import KafkaConnectionError, KafkaError, TopicAlreadyExistsError, for_code
+from aiokafka.conn import create_conn
+from aiokafka.errors import (
+    IllegalSaslStateError,
+    KafkaConnectionError,
+    KafkaError,
+    SaslAuthenticationFailed,
+    TopicAlreadyExistsError,
+    UnsupportedSaslMechanismError,
+    for_code,
+)
 
-from pipeline.errors import Unreachable
+from pipeline.errors import Refused, Unreachable
 from pipeline.settings import KafkaSettings
 from pipeline.telemetry import logger
+from pipeline.transport import kafka_context
 from schemas.topics import TOPICS, Topic
 
 MAX_RECORD_BYTES = 2 * 1024 * 1024
@@ -23,6 +35,7 @@ DLQ_RETENTION_MS = 30 * 24 * 3600 * 1000
 REBALANCE_MS = 30_000
 DAY_MS = 24 * 3600 * 1000
 TOPICS_KNOWN_S = 60
+PROBE_MS = 5_000
 START_PAUSES_S = (0.5, 1.0, 2.0, 4.0)
 log = logger(__name__)
 
@@ -34,24 +47,73 @@ class Startable(Protocol):
         """Connect."""
 
 
+# aiokafka says only that it could not connect; with its settings the reason can be asked for.
+_settings: WeakKeyDictionary[Startable, KafkaSettings] = WeakKeyDictionary()
+
+
+def access(kafka: KafkaSettings) -> dict[str, Any]:
+    """What every aiokafka client is told about how brokers are reached. Raises BadSetting."""
+    told: dict[str, Any] = {"security_protocol": kafka.kafka_security.upper(), "ssl_context": kafka_context(kafka)}
+    if kafka.over_sasl:
+        told["sasl_mechanism"] = kafka.kafka_sasl_mechanism
+        told["sasl_plain_username"] = kafka.kafka_sasl_user
+        told["sasl_plain_password"] = kafka.kafka_sasl_password
+    return told
+
+
+async def connect(client: Startable) -> None:
+    """Start a client, once. Raises KafkaError, and Refused where brokers and settings do not agree on the access."""
+    try:
+        await client.start()
+    except KafkaConnectionError as error:
+        kafka = _settings.get(client)
+        if kafka is None or kafka.kafka_security == "plaintext":
+            raise
+        for broker in kafka.kafka_bootstrap.split(","):
+            await _raise_refusal(broker.strip(), kafka)
+        raise error
+
+
+async def _raise_refusal(broker: str, kafka: KafkaSettings) -> None:
+    host, _, port = broker.rpartition(":")
+    try:
+        connection = await create_conn(host, int(port), request_timeout_ms=PROBE_MS, **access(kafka))
+    except ssl.SSLError as error:
+        raise Refused(
+            f"No TLS with Kafka at {broker}: {error}. Correct KAFKA_CA_FILE, the client certificate or KAFKA_SECURITY."
+        ) from error
+    except (SaslAuthenticationFailed, UnsupportedSaslMechanismError, IllegalSaslStateError) as error:
+        raise Refused(
+            f"Kafka at {broker} refuses user {kafka.kafka_sasl_user}: {error}. "
+            "Correct KAFKA_SASL_USER, KAFKA_SASL_PASSWORD or KAFKA_SASL_MECHANISM."
+        ) from error
+    except (KafkaError, OSError, TimeoutError, ValueError) as error:
+        log.info("no access, for no reason that settings explain", broker=broker, error=repr(error))
+    else:
+        await connection.close()
+
+
 async def start(client: Startable) -> None:
-    """Start a client, waiting about 8 s for a broker that is not there yet. Raises Unreachable."""
+    """Start a client, waiting about 8 s for a broker that is not there yet. Raises Unreachable, Refused."""
     for pause in START_PAUSES_S:
         try:
-            return await client.start()
+            return await connect(client)
         except KafkaConnectionError as error:
             log.warning("waiting for Kafka", pause_s=pause, reason=str(error))
             await asyncio.sleep(pause)
     try:
-        await client.start()
+        await connect(client)
     except KafkaConnectionError as error:
-        raise Unreachable(f"Kafka does not answer. Is it running where KAFKA_BOOTSTRAP says? {error}") from error
+        raise Unreachable(
+            f"Kafka does not answer. Is it running where KAFKA_BOOTSTRAP says, as KAFKA_SECURITY says? {error}"
+        ) from error
 
 
 def make_producer(kafka: KafkaSettings, request_timeout_ms: int = 15_000) -> AIOKafkaProducer:
     """A producer, not yet started. After `request_timeout_ms` without an answer a send fails."""
-    return AIOKafkaProducer(
+    producer = AIOKafkaProducer(
         bootstrap_servers=kafka.kafka_bootstrap,
+        **access(kafka),
         acks="all",
         enable_idempotence=True,
         linger_ms=LINGER_MS,
@@ -60,13 +122,16 @@ def make_producer(kafka: KafkaSettings, request_timeout_ms: int = 15_000) -> AIO
         compression_type="lz4",
         request_timeout_ms=request_timeout_ms,
     )
+    _settings[producer] = kafka
+    return producer
 
 
 def make_consumer(kafka: KafkaSettings, *topics: str, group: str | None = None) -> AIOKafkaConsumer:
     """A consumer, not yet started, that commits only when told to and starts at the beginning of the log."""
-    return AIOKafkaConsumer(
+    consumer = AIOKafkaConsumer(
         *topics,
         bootstrap_servers=kafka.kafka_bootstrap,
+        **access(kafka),
         group_id=group,
         enable_auto_commit=False,
         auto_offset_reset="earliest",
@@ -79,12 +144,15 @@ def make_consumer(kafka: KafkaSettings, *topics: str, group: str | None = None) 
         max_partition_fetch_bytes=MAX_RECORD_BYTES,
         fetch_max_wait_ms=100,
     )
+    _settings[consumer] = kafka
+    return consumer
 
 
 @asynccontextmanager
 async def admin(kafka: KafkaSettings) -> AsyncIterator[AIOKafkaAdminClient]:
     """A started admin client, closed at the end."""
-    client = AIOKafkaAdminClient(bootstrap_servers=kafka.kafka_bootstrap)
+    client = AIOKafkaAdminClient(bootstrap_servers=kafka.kafka_bootstrap, **access(kafka))
+    _settings[client] = kafka
     try:
         await start(client)
         yield client

@@ -14,6 +14,7 @@ from minio.error import MinioException, S3Error
 from pipeline.errors import Refused, Retryable
 from pipeline.objectstore import FileStore, FolderStore, ObjectMissing, checked
 from pipeline.settings import ObjectStoreSettings
+from pipeline.transport import trusting
 
 MISSING = {"NoSuchKey", "NoSuchObject"}
 # Nobody's outage: these go on until a setting (or this machine's clock) is corrected, so the process says so and stops.
@@ -35,7 +36,11 @@ class S3Store:
             secret_key=settings.s3_secret_key,
             secure=endpoint.scheme == "https",
             region=settings.s3_region,
-            http_client=urllib3.PoolManager(timeout=urllib3.Timeout(5, read=60), retries=urllib3.Retry(2)),
+            http_client=urllib3.PoolManager(
+                timeout=urllib3.Timeout(5, read=60),
+                retries=urllib3.Retry(2),
+                ssl_context=trusting(settings.s3_ca_file, "S3_CA_FILE") if endpoint.scheme == "https" else None,
+            ),
         )
         self._bucket_known = False
 

@@ -3,21 +3,21 @@
 The upper-case field name is the variable. Services take only the groups they need.
 """
 
-import re
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, Self, TypeVar
 
-from pydantic import Field, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field, FilePath, ValidationError, model_validator
+from pydantic_core import PydanticCustomError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from pipeline.errors import BadSetting
+from pipeline.mounted import SECRET, MountedSecrets
 
 Port = Annotated[int, Field(ge=1, le=65_535)]
 Positive = Annotated[int, Field(ge=1)]
 TYPES = r"^[a-z*][a-z0-9.+-]*/[a-z0-9.+*-]+(,[a-z*][a-z0-9.+-]*/[a-z0-9.+*-]+)*$"
 Natural = Annotated[int, Field(ge=0)]
 Url = Annotated[str, Field(pattern=r"^https?://[^/\s]+/?$")]
-SECRET = re.compile(r"(PASSWORD|SECRET|TOKENS|KEY)$")
 # Where Docker and Kubernetes mount secrets: a file named like the variable gives its value, the environment wins.
 SECRETS_DIR = Path("/run/secrets")
 Loaded = TypeVar("Loaded", bound=BaseSettings)
@@ -27,6 +27,24 @@ class Group(BaseSettings):
     """What all groups share."""
 
     model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=True)
+
+    @classmethod
+    def settings_customise_sources(
+        cls, settings_cls: type[BaseSettings], *_: PydanticBaseSettingsSource, **sources: PydanticBaseSettingsSource
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """What the code gives wins, then the environment, then `<NAME>_FILE`, then SECRETS_DIR."""
+        given, environment, secrets = (sources[f"{name}_settings"] for name in ("init", "env", "file_secret"))
+        return given, environment, MountedSecrets(settings_cls), secrets
+
+
+def _refuse_unless(fits: object, variable: str, why: str) -> None:
+    """For settings that are good one by one and do not fit together."""
+    if not fits:
+        raise PydanticCustomError("combination", "{text}", {"text": f"{variable}: {why}"})
+
+
+def _refuse_ca_in_the_clear(url: str, ca_file: Path | None, variable: str, of: str) -> None:
+    _refuse_unless(not ca_file or url.startswith("https:"), variable, f"is given, but {of} is not https")
 
 
 class LogSettings(Group):
@@ -51,6 +69,43 @@ class KafkaSettings(Group):
         "development",
         description="development (1 replica) or production (3): partitions and replicas of topics it creates",
     )
+    kafka_security: Literal["plaintext", "ssl", "sasl_plaintext", "sasl_ssl"] = Field(
+        "plaintext", description="how brokers are reached: plaintext, ssl, sasl_plaintext or sasl_ssl"
+    )
+    kafka_sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = Field(
+        "SCRAM-SHA-512", description="SASL mechanism: PLAIN (with sasl_ssl only), SCRAM-SHA-256 or SCRAM-SHA-512"
+    )
+    kafka_sasl_user: str = Field("", description="SASL user of the services and commands")
+    kafka_sasl_password: str = Field("", description="its password")
+    kafka_ca_file: FilePath | None = Field(
+        None, description="PEM file of the authorities that sign the brokers; the system's where unset"
+    )
+    kafka_cert_file: FilePath | None = Field(None, description="PEM file of the client certificate shown to brokers")
+    kafka_key_file: FilePath | None = Field(None, description="PEM file of its key, unencrypted")
+
+    @property
+    def over_tls(self) -> bool:
+        """Whether connections are encrypted."""
+        return self.kafka_security in ("ssl", "sasl_ssl")
+
+    @property
+    def over_sasl(self) -> bool:
+        """Whether a user and a password are shown."""
+        return self.kafka_security in ("sasl_plaintext", "sasl_ssl")
+
+    @model_validator(mode="after")
+    def _fit_together(self) -> Self:
+        needs = f"KAFKA_SECURITY is {self.kafka_security}"
+        for name in ("kafka_sasl_user", "kafka_sasl_password"):
+            why = f"is required where {needs}" if self.over_sasl else f"is given, but {needs}"
+            _refuse_unless(bool(getattr(self, name)) == self.over_sasl, name.upper(), why)
+        for name in ("kafka_ca_file", "kafka_cert_file", "kafka_key_file"):
+            _refuse_unless(self.over_tls or not getattr(self, name), name.upper(), f"is given, but {needs}")
+        clear = self.kafka_security == "sasl_plaintext" and self.kafka_sasl_mechanism == "PLAIN"
+        _refuse_unless(not clear, "KAFKA_SASL_MECHANISM", "PLAIN would send the password in the clear; use sasl_ssl")
+        _refuse_unless(self.kafka_cert_file or not self.kafka_key_file, "KAFKA_CERT_FILE", "KAFKA_KEY_FILE needs it")
+        _refuse_unless(self.kafka_key_file or not self.kafka_cert_file, "KAFKA_KEY_FILE", "KAFKA_CERT_FILE needs it")
+        return self
 
 
 class ClickHouseSettings(Group):
@@ -63,6 +118,14 @@ class ClickHouseSettings(Group):
     clickhouse_analyst_password: str = Field("", description="its password")
     clickhouse_database: str = Field("telemetry", pattern=r"^[a-z_][a-z0-9_]*$", description="database of the tables")
     retention_days: Positive = Field(90, description="days that rows are kept")
+    clickhouse_ca_file: FilePath | None = Field(
+        None, description="PEM file of the authorities that sign an https CLICKHOUSE_URL; the client's own where unset"
+    )
+
+    @model_validator(mode="after")
+    def _fit_together(self) -> Self:
+        _refuse_ca_in_the_clear(self.clickhouse_url, self.clickhouse_ca_file, "CLICKHOUSE_CA_FILE", "CLICKHOUSE_URL")
+        return self
 
 
 class ObjectStoreSettings(Group):
@@ -75,6 +138,14 @@ class ObjectStoreSettings(Group):
     s3_access_key: str = Field("", description="S3 access key")
     s3_secret_key: str = Field("", description="S3 secret key")
     s3_region: str = Field("us-east-1", description="S3 region")
+    s3_ca_file: FilePath | None = Field(
+        None, description="PEM file of the authorities that sign an https S3_ENDPOINT; the system's where unset"
+    )
+
+    @model_validator(mode="after")
+    def _fit_together(self) -> Self:
+        _refuse_ca_in_the_clear(self.s3_endpoint, self.s3_ca_file, "S3_CA_FILE", "S3_ENDPOINT")
+        return self
 
 
 class GatewaySettings(Group):
@@ -85,6 +156,10 @@ class GatewaySettings(Group):
     )
     gateway_host: str = Field("127.0.0.1", description="address to listen on")
     gateway_port: Port = Field(8080, description="port to listen on")
+    gateway_tls_cert: FilePath | None = Field(
+        None, description="PEM file of the certificate and its chain; with it the gateway serves https only"
+    )
+    gateway_tls_key: FilePath | None = Field(None, description="PEM file of its key, unencrypted")
     gateway_tokens: str = Field("", description="fixed operator tokens, `project:token`, comma-separated")
     gateway_secret: str = Field("", description="key of upload tokens, request MACs and redaction hashes")
     receipt_key: str = Field("", description="Ed25519 private key of receipts, 32 bytes in hex")
@@ -127,6 +202,13 @@ class GatewaySettings(Group):
     )
     max_spool_bytes: Positive = Field(1_073_741_824, description="artifacts held in temporary files at once, bytes")
     max_in_flight_bytes: Positive = Field(134_217_728, description="request bodies held at once, bytes")
+
+    @model_validator(mode="after")
+    def _fit_together(self) -> Self:
+        cert, key = self.gateway_tls_cert, self.gateway_tls_key
+        _refuse_unless(cert or not key, "GATEWAY_TLS_CERT", "is required where GATEWAY_TLS_KEY is given")
+        _refuse_unless(key or not cert, "GATEWAY_TLS_KEY", "is required where GATEWAY_TLS_CERT is given")
+        return self
 
 
 class ClientSettings(Group):
@@ -190,7 +272,9 @@ def load(group: type[Loaded]) -> Loaded:
     try:
         return group(_secrets_dir=SECRETS_DIR) if SECRETS_DIR.is_dir() else group()
     except ValidationError as error:
-        lines = [_fault(str(e["loc"][0]).upper(), e["msg"], e["input"]) for e in error.errors()]
+        lines = [
+            _fault(str(e["loc"][0]).upper(), e["msg"], e["input"]) if e["loc"] else e["msg"] for e in error.errors()
+        ]
         raise BadSetting(
             "Bad setting. Correct it in the environment and start again:\n  " + "\n  ".join(lines)
         ) from None

@@ -9,10 +9,12 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import faust
+from faust.auth import SASLCredentials, SSLCredentials
 from faust.transport.drivers.aiokafka import Consumer, Transport
 from faust.types import TP
 
 from pipeline.settings import KafkaSettings
+from pipeline.transport import kafka_context
 from schemas.topics import TRACE_LOG
 from streams.leases import Leases
 from streams.outbox import Outbox
@@ -56,11 +58,22 @@ class AssemblyApp(faust.App):
     outbox: Outbox
 
 
+def _credentials(kafka: KafkaSettings) -> SASLCredentials | SSLCredentials | None:
+    """What `pipeline.kafka` tells its clients, in Faust's terms."""
+    context = kafka_context(kafka)
+    if kafka.over_sasl:
+        user, password = kafka.kafka_sasl_user, kafka.kafka_sasl_password
+        mechanism = kafka.kafka_sasl_mechanism
+        return SASLCredentials(username=user, password=password, ssl_context=context, mechanism=mechanism)
+    return SSLCredentials(context) if context else None
+
+
 def make_app(kafka: KafkaSettings, leases: Leases, outbox: Outbox) -> AssemblyApp:
     """The application, without agents. No table, no web server, no topic of its own."""
     app = AssemblyApp(
         GROUP,
         broker=";".join(f"kafka://{broker.strip()}" for broker in kafka.kafka_bootstrap.split(",")),
+        broker_credentials=_credentials(kafka),
         store="memory://",
         datadir=EMPTY_DATADIR,
         web_enabled=False,

@@ -28,8 +28,9 @@ from pipeline.audit import audit_entry, change_control
 from pipeline.cli.terminal import WRONG_USAGE, Json, err, fail, out
 from pipeline.clock import now_us
 from pipeline.control import ControlView, tail
+from pipeline.errors import Refused
 from pipeline.ids import SHAPE
-from pipeline.kafka import make_consumer, make_producer
+from pipeline.kafka import connect, make_consumer, make_producer
 from pipeline.policies import POLICY_CONSENTS, policy_key
 from pipeline.settings import KafkaSettings, load
 from schemas.records import ApiKeyRecorded, ProjectPolicy, Record, TokenRevoked
@@ -57,6 +58,8 @@ def _run(work: Callable[[], Awaitable[Answer]]) -> Answer:
 
     try:
         return asyncio.run(run())
+    except Refused as error:
+        raise fail(str(error)) from None
     except (KafkaError, OSError, TimeoutError) as error:
         broker = load(KafkaSettings).kafka_bootstrap
         raise fail(
@@ -77,7 +80,7 @@ async def _view() -> ControlView:
 async def _change(key: bytes, value: Record | None, **entry: Any) -> None:
     producer: AIOKafkaProducer = make_producer(load(KafkaSettings))
     try:
-        await producer.start()
+        await connect(producer)
         await change_control(producer, key, value, audit_entry(at_us=now_us(), **entry))
     finally:
         await producer.stop()

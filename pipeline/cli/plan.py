@@ -6,10 +6,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pipeline.cli.home import Home
+from pipeline.settings import KafkaSettings
 
 # The stack listens on the loopback address only and is for trusted local users; a server has its own accounts.
 ANALYST_PASSWORD = "analyst"
 SANDBOX_IMAGE = ("deploy.embedded.sandbox_image", ("ensure",))
+# The embedded servers speak in the clear, whatever the environment says of others: empty means unset.
+IN_THE_CLEAR = dict.fromkeys(
+    (
+        *(name.upper() for name in KafkaSettings.model_fields if name not in {"kafka_bootstrap", "topic_profile"}),
+        *("KAFKA_SASL_PASSWORD_FILE", "CLICKHOUSE_ANALYST_PASSWORD_FILE"),
+        *("CLICKHOUSE_CA_FILE", "GATEWAY_TLS_CERT", "GATEWAY_TLS_KEY"),
+    ),
+    "",
+)
 GROUPS = ("streams", "sinks", "sandbox", "judge")
 
 
@@ -105,6 +115,7 @@ def make_plan(
 
 def _environ(home: Home, ports: Ports, docker_host: str) -> dict[str, str]:
     return {
+        **IN_THE_CLEAR,
         **ports.addresses(),
         "GATEWAY_PORT": str(ports.gateway),
         "MODE": "development",

@@ -6,6 +6,7 @@ from collections.abc import Awaitable
 import httpx2
 from aiokafka.errors import KafkaError
 
+from pipeline.errors import Explained
 from pipeline.kafka import admin
 from pipeline.settings import KafkaSettings
 
@@ -35,7 +36,7 @@ async def _group(name: str, kafka: KafkaSettings) -> bool:
         async with admin(kafka) as client:
             (answer,) = await client.describe_consumer_groups([name])
             _error, _name, state, _kind, _protocol, members, *_ = answer.groups[0]
-    except (KafkaError, OSError):
+    except (KafkaError, OSError, Explained):
         return False
     return bool(state == "Stable" and members)
 

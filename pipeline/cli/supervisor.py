@@ -35,7 +35,7 @@ class Supervisor:
 
     def __init__(self, home: Home, plan: Plan, notes: dict[str, str], addresses: dict[str, str]) -> None:
         self._home, self._plan, self._notes, self._addresses = home, plan, notes, addresses
-        self._kafka = KafkaSettings(kafka_bootstrap=addresses["KAFKA_BOOTSTRAP"])
+        self._kafka = KafkaSettings.model_construct(kafka_bootstrap=addresses["KAFKA_BOOTSTRAP"])
         self._state, self._message = "starting", ""
         self._steps: dict[str, str] = {}
         self._children = {p.name: Child(p, home, plan.environ, self._write) for p in plan.processes}

@@ -6,7 +6,7 @@ import time
 
 from aiokafka.errors import KafkaError
 
-from pipeline.errors import Unreachable
+from pipeline.errors import Explained
 from pipeline.kafka import ensure_topics
 from pipeline.settings import KafkaSettings, load
 
@@ -29,7 +29,7 @@ def main() -> int:
     kafka = load(KafkaSettings)
     try:
         asyncio.run(_create(kafka))
-    except (KafkaError, Unreachable) as error:
+    except (KafkaError, Explained) as error:
         sys.stderr.write(f"topics: the broker at {kafka.kafka_bootstrap} did not create them: {error!r}\n")
         return 1
     return 0

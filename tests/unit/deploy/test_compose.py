@@ -11,6 +11,7 @@ import yaml
 
 from pipeline import settings
 from pipeline.kafka import MAX_RECORD_BYTES
+from pipeline.mounted import SECRET
 from pipeline.settings import GROUPS, LogSettings
 
 ROOT = Path(__file__).parents[3]
@@ -58,7 +59,7 @@ def test_our_containers_have_no_privileges(name: str) -> None:
 
 
 def test_no_secret_has_a_default() -> None:
-    secrets = {name for name in VARIABLES if settings.SECRET.search(name)}
+    secrets = {name for name in VARIABLES if SECRET.search(name)}
     assert not re.findall(rf"\$\{{({'|'.join(secrets)}):-", TEXT)
     assert {"GATEWAY_SECRET", "RECEIPT_KEY", "CLICKHOUSE_PASSWORD"} <= set(_required())
 

@@ -9,6 +9,7 @@ import pytest
 
 from pipeline import settings
 from pipeline.errors import BadSetting
+from pipeline.mounted import is_secret
 from pipeline.settings import GROUPS, GatewaySettings, KafkaSettings, load
 
 ROOT = Path(__file__).parents[3]
@@ -18,6 +19,8 @@ BAD = {
     "KAFKA_PORT": "0",
     "CLICKHOUSE_PORT": "port",
     "TOPIC_PROFILE": "huge",
+    "KAFKA_SECURITY": "tls",
+    "KAFKA_SASL_MECHANISM": "GSSAPI",
     "CLICKHOUSE_URL": "127.0.0.1:8123",
     "CLICKHOUSE_DATABASE": "drop table;",
     "RETENTION_DAYS": "0",
@@ -54,6 +57,8 @@ BAD = {
     "JUDGE_TIMEOUT_S": "0",
 }
 VARIABLES = {name.upper(): group for group in GROUPS for name in group.model_fields}
+
+SECRETS = [name for name, group in VARIABLES.items() if is_secret(name, group.model_fields[name.lower()].annotation)]
 
 
 @pytest.fixture(autouse=True)
@@ -99,6 +104,73 @@ def test_a_mounted_secret_gives_a_value_and_the_environment_wins(
     assert load(GatewaySettings).gateway_secret == "mounted"
     monkeypatch.setenv("GATEWAY_SECRET", "given")
     assert load(GatewaySettings).gateway_secret == "given"
+
+
+SASL = {"KAFKA_SECURITY": "sasl_ssl", "KAFKA_SASL_USER": "me", "KAFKA_SASL_PASSWORD": "mine"}
+
+
+@pytest.mark.parametrize(
+    ("given", "named"),
+    [
+        ({**SASL, "KAFKA_SASL_USER": ""}, "KAFKA_SASL_USER: is required where KAFKA_SECURITY is sasl_ssl"),
+        ({**SASL, "KAFKA_SASL_PASSWORD": ""}, "KAFKA_SASL_PASSWORD: is required"),
+        ({**SASL, "KAFKA_SECURITY": "ssl"}, "KAFKA_SASL_USER: is given, but KAFKA_SECURITY is ssl"),
+        ({"KAFKA_SASL_PASSWORD": "mine"}, "KAFKA_SASL_PASSWORD: is given, but KAFKA_SECURITY is plaintext"),
+        ({"KAFKA_CA_FILE": __file__}, "KAFKA_CA_FILE: is given, but KAFKA_SECURITY is plaintext"),
+        ({"KAFKA_SECURITY": "ssl", "KAFKA_CERT_FILE": __file__}, "KAFKA_KEY_FILE: "),
+        ({"KAFKA_SECURITY": "ssl", "KAFKA_KEY_FILE": __file__}, "KAFKA_CERT_FILE: "),
+        ({"KAFKA_SECURITY": "ssl", "KAFKA_CA_FILE": "nowhere.pem"}, "KAFKA_CA_FILE: Path does not point to a file"),
+        (
+            {**SASL, "KAFKA_SECURITY": "sasl_plaintext", "KAFKA_SASL_MECHANISM": "PLAIN"},
+            "KAFKA_SASL_MECHANISM: PLAIN would send the password in the clear",
+        ),
+        ({"GATEWAY_TLS_CERT": __file__}, "GATEWAY_TLS_KEY: is required where GATEWAY_TLS_CERT is given"),
+        ({"GATEWAY_TLS_KEY": __file__}, "GATEWAY_TLS_CERT: is required where GATEWAY_TLS_KEY is given"),
+        ({"CLICKHOUSE_CA_FILE": __file__}, "CLICKHOUSE_CA_FILE: is given, but CLICKHOUSE_URL is not https"),
+        ({"S3_CA_FILE": __file__}, "S3_CA_FILE: is given, but S3_ENDPOINT is not https"),
+    ],
+)
+def test_settings_that_do_not_fit_together_are_refused_by_name(
+    given: dict[str, str], named: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for variable, value in given.items():
+        monkeypatch.setenv(variable, value)
+    with pytest.raises(BadSetting, match=re.escape(f"  {named}")) as refused:
+        load(VARIABLES[next(iter(given))])
+    assert "mine" not in str(refused.value)
+
+
+class TestSecretsInFiles:
+    @pytest.mark.parametrize("variable", SECRETS)
+    def test_every_secret_may_come_from_one(
+        self, variable: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        (tmp_path / "mounted").write_text("of the file\n")
+        monkeypatch.setenv(f"{variable}_FILE", str(tmp_path / "mounted"))
+        if variable == "KAFKA_SASL_PASSWORD":
+            monkeypatch.setenv("KAFKA_SECURITY", "sasl_ssl")
+            monkeypatch.setenv("KAFKA_SASL_USER", "me")
+        assert getattr(load(VARIABLES[variable]), variable.lower()) == "of the file"
+
+    def test_the_value_beside_its_file_is_refused(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("GATEWAY_SECRET_FILE", str(tmp_path))
+        monkeypatch.setenv("GATEWAY_SECRET", "given")
+        with pytest.raises(BadSetting, match="GATEWAY_SECRET_FILE: GATEWAY_SECRET is given, too"):
+            load(GatewaySettings)
+
+    def test_a_file_that_is_not_there_is_named(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("GATEWAY_SECRET_FILE", str(tmp_path / "nowhere"))
+        with pytest.raises(BadSetting, match=r"GATEWAY_SECRET_FILE: .*nowhere cannot be read: No such file"):
+            load(GatewaySettings)
+
+    def test_a_file_that_is_no_text_is_named(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        (tmp_path / "mounted").write_bytes(b"\xff")
+        monkeypatch.setenv("RECEIPT_KEY_FILE", str(tmp_path / "mounted"))
+        with pytest.raises(BadSetting, match=r"RECEIPT_KEY_FILE: .* it is not text"):
+            load(GatewaySettings)
+
+    def test_the_place_of_a_key_is_no_secret(self) -> None:
+        assert "GATEWAY_TLS_KEY" not in SECRETS
 
 
 def test_a_refusal_does_not_repeat_a_secret() -> None:
