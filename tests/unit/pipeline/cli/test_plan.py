@@ -45,3 +45,9 @@ def test_services_are_told_where_everything_is() -> None:
 def test_docker_and_its_image_are_optional_and_nothing_else_is() -> None:
     optional = {part.name for stage in _plan().stages for part in stage if part.optional}
     assert optional == {"docker", "sandbox-image"}
+
+
+def test_the_embedded_servers_speak_in_the_clear_whatever_the_environment_says() -> None:
+    environ = _plan().environ
+    secured = {"KAFKA_SECURITY", "KAFKA_SASL_PASSWORD", "KAFKA_SASL_PASSWORD_FILE", "KAFKA_CA_FILE", "GATEWAY_TLS_CERT"}
+    assert {environ[name] for name in secured} == {""}
