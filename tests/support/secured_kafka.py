@@ -25,9 +25,10 @@ PASSWORD = "-".join(("password", "of", "the", "tests"))
 
 @dataclass(frozen=True)
 class SecuredBroker:
-    """Where it listens, and what it was signed by."""
+    """Where it listens for passwords (`bootstrap`) and for client certificates (`mutual`), and what signed it."""
 
     bootstrap: str
+    mutual: str
     authority: Authority
 
     def settings(self, **change: Any) -> KafkaSettings:
@@ -44,15 +45,15 @@ class SecuredBroker:
 
 @contextmanager
 def secured_broker(folder: Path) -> Iterator[SecuredBroker]:
-    """SASL_SSL with PLAIN and both kinds of SCRAM, one user."""
-    authority, port = make_authority(folder), free_port()
+    """SASL_SSL with PLAIN and both kinds of SCRAM, one user; and SSL for those who show a certificate."""
+    authority, port, mutual = make_authority(folder), free_port(), free_port()
     properties = folder / "server.properties"
-    properties.write_text(_properties(port, folder, authority))
+    properties.write_text(_properties(port, mutual, folder, authority))
     java, jars = java_command(), classpath(find_jars(POM, cache_folder(POM, os.environ), say_on_stderr))
     _format(java, jars, properties)
     command = [java, "-Xmx384m", "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn", "-cp", jars, "kafka.Kafka"]
     with running([*command, str(properties)], folder / "kafka.log", lambda: accepts_connections(port)):
-        yield SecuredBroker(f"127.0.0.1:{port}", authority)
+        yield SecuredBroker(f"127.0.0.1:{port}", f"127.0.0.1:{mutual}", authority)
 
 
 def _format(java: str, jars: str, properties: Path) -> None:
@@ -63,7 +64,7 @@ def _format(java: str, jars: str, properties: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def _properties(port: int, folder: Path, authority: Authority) -> str:
+def _properties(port: int, mutual: int, folder: Path, authority: Authority) -> str:
     login = "org.apache.kafka.common.security"
     plain = f'{login}.plain.PlainLoginModule required user_{USER}="{PASSWORD}";'
     scram = f"{login}.scram.ScramLoginModule required;"
@@ -71,12 +72,16 @@ def _properties(port: int, folder: Path, authority: Authority) -> str:
     keystore = folder / "broker.pem"
     keystore.write_bytes(authority.key.read_bytes() + authority.certificate.read_bytes())
     settings = {
-        "listener.security.protocol.map": "SECURED:SASL_SSL,PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
+        "listener.security.protocol.map": "SECURED:SASL_SSL,MUTUAL:SSL,PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
         "sasl.enabled.mechanisms": "PLAIN,SCRAM-SHA-256,SCRAM-SHA-512",
         "ssl.keystore.type": "PEM",
         "ssl.keystore.location": str(keystore),
+        "listener.name.mutual.ssl.client.auth": "required",
+        "ssl.truststore.type": "PEM",
+        "ssl.truststore.location": str(authority.ca),
         **{f"listener.name.secured.{kind}.sasl.jaas.config": module for kind, module in kinds.items()},
     }
     inner = server_properties(free_port(), free_port(), folder / "log")
-    outer = inner.replace("listeners=PLAINTEXT:", f"listeners=SECURED://127.0.0.1:{port},PLAINTEXT:")
+    listeners = f"listeners=SECURED://127.0.0.1:{port},MUTUAL://127.0.0.1:{mutual},PLAINTEXT:"
+    outer = inner.replace("listeners=PLAINTEXT:", listeners)
     return outer + "".join(f"{name}={value}\n" for name, value in settings.items())

@@ -86,6 +86,17 @@ async def test_another_authority_is_not_trusted(broker: SecuredBroker, tmp_path:
     await consumer.stop()
 
 
+async def test_a_client_certificate_lets_in_and_its_absence_does_not(broker: SecuredBroker) -> None:
+    access = {"kafka_bootstrap": broker.mutual, "kafka_security": "ssl", "kafka_ca_file": broker.authority.ca}
+    shown = {"kafka_cert_file": broker.authority.certificate, "kafka_key_file": broker.authority.key}
+    async with admin(KafkaSettings.model_validate({**access, **shown})) as client:
+        assert CONTROL.name in await client.list_topics()
+    producer = make_producer(KafkaSettings.model_validate(access), request_timeout_ms=2_000)
+    with pytest.raises(Explained):
+        await start(producer)
+    await producer.stop()
+
+
 def test_a_process_that_is_refused_says_so_and_ends(broker: SecuredBroker, tmp_path: Path) -> None:
     environment = _environment(broker.settings(kafka_sasl_password=WRONG), tmp_path)
     process = start_process([sys.executable, "-m", "pipeline.cli.topics"], tmp_path / "topics.log", environment)
