@@ -78,8 +78,8 @@ class Estate:
     tokens: dict[str, str | None]
 
     async def send(self, method: str, path: str, kind: str) -> httpx2.Response:
-        values = {"trace_id": self.trace_id, "name": "a.log", "sha256": digest(CONTENT).removeprefix(PREFIX)}
-        url = path.replace(":path}", "}").format(**values)
+        artifact = "a.log" if method == "PUT" else digest(CONTENT).removeprefix(PREFIX)
+        url = path.replace(":path}", "}").format(trace_id=self.trace_id, artifact=artifact)
         token = self.tokens[kind]
         headers = {} if token is None else bearer(token)
         body = {"upload_token": self.tokens["upload"]} if path.endswith("upload-token") else BODIES.get(path)
