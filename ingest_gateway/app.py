@@ -12,7 +12,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.routing import Match, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ingest_gateway.connections import HeadLimit
@@ -59,10 +59,17 @@ async def _refused(request: Request, problem: Exception) -> Response:
     return problem.response()
 
 
-async def _http_error(_request: Request, error: Exception) -> Response:
+async def _http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     kind = KINDS.get(error.status_code, BAD_PARAMETER)
-    return Problem(kind, error.detail).response(dict(error.headers or {}))
+    allowed = {"Allow": _methods(request)} if error.status_code == 405 else {}
+    return Problem(kind, error.detail).response({**(error.headers or {}), **allowed})
+
+
+def _methods(request: Request) -> str:
+    """Every method of a path: several routes may share it, and Starlette names those of the first one only."""
+    routes = [route for route in request.app.routes if route.matches(request.scope)[0] is not Match.NONE]
+    return ", ".join(sorted(set().union(*[route.methods for route in routes])))
 
 
 def _say_limits(scope: Scope, message: Message) -> None:

@@ -49,7 +49,10 @@ async def put_artifact(request: Request) -> Response:
     """`PUT /v1/traces/{id}/artifacts/{name}?kind=`."""
     gateway = gateway_of(request)
     upload = gateway.upload(request, trace_id_of(request))
-    kind, name = artifact_kind(request.query_params.get("kind", "other")), artifact_name(request.path_params["name"])
+    kind, name = (
+        artifact_kind(request.query_params.get("kind", "other")),
+        artifact_name(request.path_params["artifact"]),
+    )
     content_type = _content_type(request, gateway.settings.artifact_types)
     limits = replace(
         gateway.body_limits, most_bytes=gateway.settings.max_artifact_bytes, in_flight=gateway.spooled_bytes
@@ -92,7 +95,7 @@ async def get_artifact(request: Request) -> Response:
     """`GET /v1/traces/{id}/artifacts/{sha256}`, whole or a range of it; private ones are not found."""
     gateway = gateway_of(request)
     trace_id, caller = trace_id_of(request), gateway.caller(request, "read-files")
-    sha256 = request.path_params["sha256"].removeprefix(PREFIX)
+    sha256 = request.path_params["artifact"].removeprefix(PREFIX)
     project = await gateway.reads.project_of(trace_id, caller)
     if project is None or not re.fullmatch(r"[0-9a-f]{64}", sha256):
         raise Problem(NOT_FOUND, "no such artifact")

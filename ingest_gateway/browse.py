@@ -1,5 +1,7 @@
 """Handlers that read: one trace, its events, the list of traces. Only the caller's projects exist for them."""
 
+import re
+
 import orjson
 from starlette.requests import Request
 from starlette.responses import Response
@@ -18,6 +20,8 @@ PAGE = 50
 LARGEST_PAGE = 500
 EVENT_PAGE = 500
 LARGEST_EVENT_PAGE = 5_000
+LAST_FIRST = 2**31
+CURSOR = r"^[!-~]{0,64}$"
 
 
 def _number(request: Request, name: str, default: int, least: int, most: int) -> int:
@@ -52,7 +56,7 @@ async def get_events(request: Request) -> Response:
     _allow(request, "first", "limit")
     gateway = gateway_of(request)
     trace_id, caller = trace_id_of(request), gateway.caller(request, "read")
-    first = _number(request, "first", 0, 0, 2**31)
+    first = _number(request, "first", 0, 0, LAST_FIRST)
     limit = _number(request, "limit", EVENT_PAGE, 1, LARGEST_EVENT_PAGE)
     rows = await gateway.reads.events(trace_id, caller, first, limit + 1)
     if not rows and first == 0:
@@ -69,7 +73,7 @@ async def list_traces(request: Request) -> Response:
     caller = gateway.caller(request, "read")
     limit = _number(request, "limit", PAGE, 1, LARGEST_PAGE)
     cursor = request.query_params.get("cursor", "")
-    if len(cursor) > 64 or not cursor.isprintable():
+    if not re.fullmatch(CURSOR[1:-1], cursor):
         raise Problem(BAD_PARAMETER, "cursor should be the one of the page before")
     rows = await gateway.reads.page(caller, cursor, limit + 1)
     more = {"cursor": rows[limit - 1]["trace_id"]} if len(rows) > limit else {}

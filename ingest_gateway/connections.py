@@ -48,6 +48,7 @@ class Connection(HttpToolsProtocol):
     most_head_bytes: int
     head_timeout_s: int
     _timer: asyncio.TimerHandle | None = None
+    _drain: asyncio.TimerHandle | None = None
     _head_size = 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -75,8 +76,15 @@ class Connection(HttpToolsProtocol):
 
     def on_response_complete(self) -> None:
         if self.cycle is not None and self.cycle.more_body and not self.transport.is_closing():
-            self.loop.call_later(DRAIN_S, self.transport.close)
+            self._drain = self.loop.call_later(DRAIN_S, self.transport.close)
         super().on_response_complete()
+
+    def on_message_complete(self) -> None:
+        # The rest of the body came after all: what the connection carries now is another request.
+        if self._drain is not None:
+            self._drain.cancel()
+            self._drain = None
+        super().on_message_complete()
 
     def _await_head(self) -> None:
         self._head_size = 0

@@ -23,7 +23,7 @@ def _reference(content: Json) -> str:
     """What a body is: a link to its schema, or its media type."""
     links = []
     for media_type, entry in content.items():
-        name = entry["schema"].get("$ref", "").rpartition("/")[2]
+        name = entry.get("schema", {}).get("$ref", "").rpartition("/")[2]
         link = f' <a href="#{escape(name)}">{escape(name)}</a>' if name else ""
         links.append(f"<code>{escape(media_type)}</code>{link}")
     return ", ".join(links)

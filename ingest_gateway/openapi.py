@@ -15,8 +15,13 @@ Json = dict[str, Any]
 SCHEMA = "#/components/schemas/"
 PATH_PARAMETERS = {
     "trace_id": {"type": "string", "pattern": "^trace-[0-9a-f]{32}$"},
-    "name": {"type": "string", "minLength": 1, "maxLength": 256},
-    "sha256": {"type": "string", "pattern": "^(sha256:)?[0-9a-f]{64}$"},
+    # Stored by name and read by digest; to OpenAPI these are one path, whatever its parameter is called.
+    "artifact:path": {"type": "string", "minLength": 1, "maxLength": 256, "description": "the name to store it under"},
+    "artifact": {
+        "type": "string",
+        "pattern": "^(sha256:)?[0-9a-f]{64}$",
+        "description": "the digest that storing gave",
+    },
 }
 TOKENS = {
     "caller": "the caller's token of its project",
@@ -37,6 +42,8 @@ def openapi_path(path: str) -> str:
 
 
 def _content(what: type[BaseModel] | str) -> Json:
+    if what == "text/event-stream":
+        return {what: {}}
     if isinstance(what, str):
         return {what: {"schema": {"type": "object"} if what == "application/json" else {"type": "string"}}}
     return {"application/json": {"schema": {"$ref": SCHEMA + what.__name__}}}
@@ -69,12 +76,13 @@ def _responses(call: Call) -> Json:
 
 def _parameter(parameter: Parameter) -> Json:
     fields = {"name": parameter.name, "in": parameter.place, "description": parameter.description, "required": False}
-    return {**fields, "schema": {"type": "string"}}
+    return {**fields, "schema": parameter.schema}
 
 
 def _parameters(call: Call) -> list[Json]:
-    names = re.findall(r"{(\w+)}", openapi_path(call.path))
-    in_path = [{"name": name, "in": "path", "required": True, "schema": PATH_PARAMETERS[name]} for name in names]
+    names = re.findall(r"{([\w:]+)}", call.path)
+    about = {"in": "path", "required": True}
+    in_path = [{**about, "name": name.removesuffix(":path"), "schema": PATH_PARAMETERS[name]} for name in names]
     return [*in_path, *map(_parameter, call.parameters)]
 
 
@@ -88,7 +96,7 @@ def _operation(call: Call) -> Json:
     if parameters := _parameters(call):
         operation["parameters"] = parameters
     if call.takes is not None:
-        operation["requestBody"] = {"required": True, "content": _content(call.takes)}
+        operation["requestBody"] = {"required": call.body_required, "content": _content(call.takes)}
     return operation
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal, get_args
 
 from pydantic import BaseModel
 from starlette.requests import Request
@@ -43,6 +43,12 @@ class Parameter:
     name: str
     place: Literal["query", "header"]
     description: str
+    schema: dict[str, Any] = field(default_factory=lambda: {"type": "string"})
+
+
+def whole_number(least: int, most: int) -> dict[str, Any]:
+    """The schema of a parameter between two numbers, both included."""
+    return {"type": "integer", "minimum": least, "maximum": most}
 
 
 @dataclass(frozen=True)
@@ -56,6 +62,7 @@ class Call:
     token: Token
     answers: dict[int, type[BaseModel] | Media]
     takes: type[BaseModel] | Media | None = None
+    body_required: bool = field(default=True, kw_only=True)
     problems: tuple[Kind, ...] = ()
     parameters: tuple[Parameter, ...] = field(default=())
     headers: dict[int, dict[str, str]] = field(default_factory=dict)
@@ -94,8 +101,8 @@ CALLS: tuple[Call, ...] = (
         {200: answers.TracePage},
         problems=(*CALLER, problems.STORE_UNAVAILABLE, problems.BAD_PARAMETER),
         parameters=(
-            Parameter("cursor", "query", "`cursor` of the page before"),
-            Parameter("limit", "query", "traces a page, 1 to 500"),
+            Parameter("cursor", "query", "`cursor` of the page before", {"type": "string", "pattern": browse.CURSOR}),
+            Parameter("limit", "query", "traces a page", whole_number(1, browse.LARGEST_PAGE)),
         ),
     ),
     Call(
@@ -134,8 +141,8 @@ CALLS: tuple[Call, ...] = (
         {200: answers.EventPage},
         problems=READ,
         parameters=(
-            Parameter("first", "query", "place of the first event, from 0"),
-            Parameter("limit", "query", "events a page, 1 to 5000"),
+            Parameter("first", "query", "place of the first event, from 0", whole_number(0, browse.LAST_FIRST)),
+            Parameter("limit", "query", "events a page", whole_number(1, browse.LARGEST_EVENT_PAGE)),
         ),
     ),
     Call(
@@ -156,12 +163,18 @@ CALLS: tuple[Call, ...] = (
             *WRITE,
         ),
         (
-            Parameter("Idempotency-Key", "header", "the same key with the same body gets the same receipt"),
+            Parameter(
+                "Idempotency-Key",
+                "header",
+                "the same key with the same body gets the same receipt",
+                {"type": "string", "minLength": 1, "maxLength": writes.LONGEST_KEY},
+            ),
             Parameter(
                 "on_invalid",
                 "query",
                 "reject-chunk (the default): one bad event refuses the chunk; reject-events: the good ones are taken, "
                 "the bad ones come back in `rejected`",
+                {"type": "string", "enum": list(writes.ON_INVALID)},
             ),
         ),
     ),
@@ -174,6 +187,7 @@ CALLS: tuple[Call, ...] = (
         {202: answers.Completed},
         api.CompleteTrace,
         (*UPLOAD, *JSON_BODY, *WRITE),
+        body_required=False,
     ),
     Call(
         "POST",
@@ -194,18 +208,26 @@ CALLS: tuple[Call, ...] = (
     ),
     Call(
         "PUT",
-        "/v1/traces/{trace_id}/artifacts/{name:path}",
+        "/v1/traces/{trace_id}/artifacts/{artifact:path}",
         artifacts.put_artifact,
         "Store a file of the session",
         "upload",
         {201: answers.StoredArtifact},
         "application/octet-stream",
-        (*UPLOAD, problems.BAD_PARAMETER, problems.STORE_UNAVAILABLE, *WRITE),
-        (Parameter("kind", "query", "workspace (private), log, report or other"),),
+        body_required=False,
+        problems=(*UPLOAD, problems.BAD_PARAMETER, problems.STORE_UNAVAILABLE, *WRITE),
+        parameters=(
+            Parameter(
+                "kind",
+                "query",
+                "workspace is private; other is the default",
+                {"type": "string", "enum": list(get_args(api.ArtifactKind))},
+            ),
+        ),
     ),
     Call(
         "GET",
-        "/v1/traces/{trace_id}/artifacts/{sha256}",
+        "/v1/traces/{trace_id}/artifacts/{artifact}",
         artifacts.get_artifact,
         "Read a stored file by its digest",
         "caller",

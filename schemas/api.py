@@ -29,7 +29,9 @@ class CreateTrace(Wire):
     task_description: Annotated[str, Field(max_length=65_536)] | None = None
     repo_origin: Annotated[str, Field(min_length=1, max_length=1024)]
     start_commit: Annotated[str, Field(pattern=r"^[0-9a-f]{7,64}$")] | None = None
-    environment: dict[Label, Annotated[str, Field(max_length=1024)]] = Field(default_factory=dict, max_length=64)
+    environment: dict[Label, Annotated[str, Field(max_length=1024)]] = Field(
+        default_factory=dict, max_length=64, json_schema_extra={"additionalProperties": False}
+    )
     project: Label = "default"
 
 

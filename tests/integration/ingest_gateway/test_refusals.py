@@ -168,3 +168,18 @@ async def test_hostile_texts_are_stored_as_they_came(front: Front) -> None:
         text for text, stored in zip(texts, kept, strict=True) if "[REDACTED:" not in stored
     ]
     assert sum("[REDACTED:" in text for text in kept) <= 2
+
+
+async def test_allow_names_every_method_of_a_path(front: Front) -> None:
+    for path, methods in {
+        "/v1/traces": "GET, HEAD, POST",
+        f"/v1/traces/{UNKNOWN}/artifacts/a": "GET, HEAD, PUT",
+    }.items():
+        answer = await front.http.delete(path)
+        assert (answer.status_code, answer.headers["Allow"]) == (405, methods)
+        assert ProblemAnswer.model_validate_json(answer.content).type.endswith(":method-not-allowed")
+
+
+async def test_a_cursor_that_no_page_gave_is_refused(front: Front) -> None:
+    answer = await front.http.get("/v1/traces", params={"cursor": "é"}, headers=DEVELOPER)
+    assert (answer.status_code, answer.json()["type"].rpartition(":")[2]) == (400, "bad-parameter")

@@ -53,8 +53,8 @@ EXPECTED: dict[tuple[str, str], dict[str, int]] = {
     ("POST", "/v1/traces/{trace_id}/events:ingest"): row(401, 401, 401, 401, 401, 401, 201, 403),
     ("POST", "/v1/traces/{trace_id}/complete"): row(401, 401, 401, 401, 401, 401, 202, 403),
     ("POST", "/v1/traces/{trace_id}/upload-token"): row(200, 403, 403, 200, 200, 403, 401, 401),
-    ("PUT", "/v1/traces/{trace_id}/artifacts/{name:path}"): row(401, 401, 401, 401, 401, 401, 201, 403),
-    ("GET", "/v1/traces/{trace_id}/artifacts/{sha256}"): row(403, 200, 403, 200, 200, 404, 401, 401),
+    ("PUT", "/v1/traces/{trace_id}/artifacts/{artifact:path}"): row(401, 401, 401, 401, 401, 401, 201, 403),
+    ("GET", "/v1/traces/{trace_id}/artifacts/{artifact}"): row(403, 200, 403, 200, 200, 404, 401, 401),
     ("GET", "/healthz"): OPEN,
     ("GET", "/readyz"): OPEN,
     ("GET", "/.well-known/pr-telemetry-receipt-keys.json"): OPEN,
@@ -78,8 +78,8 @@ class Estate:
     tokens: dict[str, str | None]
 
     async def send(self, method: str, path: str, kind: str) -> httpx2.Response:
-        values = {"trace_id": self.trace_id, "name": "a.log", "sha256": digest(CONTENT).removeprefix(PREFIX)}
-        url = path.replace(":path}", "}").format(**values)
+        artifact = "a.log" if method == "PUT" else digest(CONTENT).removeprefix(PREFIX)
+        url = path.replace(":path}", "}").format(trace_id=self.trace_id, artifact=artifact)
         token = self.tokens[kind]
         headers = {} if token is None else bearer(token)
         body = {"upload_token": self.tokens["upload"]} if path.endswith("upload-token") else BODIES.get(path)

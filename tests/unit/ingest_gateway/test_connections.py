@@ -118,5 +118,13 @@ async def test_who_sends_on_after_the_answer_is_cut_off(port: int) -> None:
     assert b" 413 " in answer
 
 
+async def test_a_connection_whose_refused_body_came_in_the_end_serves_on(port: int) -> None:
+    head = GET.replace(b"GET", b"PUT") + b"Content-Length: 300\r\n\r\n"
+    last = GET + b"Connection: close\r\n\r\n"
+    answer, _ = await _exchange(port, head + b"x" * 200, b"x" * 100, b"", last, pause_s=0.15)
+    assert b" 413 " in answer
+    assert b" 200 " in answer
+
+
 def test_head_bytes_count_all_that_the_client_chose() -> None:
     assert head_bytes({"raw_path": b"/abc", "query_string": b"q=1", "headers": [(b"host", b"x"), (b"a", b"")]}) == 13

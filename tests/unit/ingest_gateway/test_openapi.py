@@ -47,6 +47,26 @@ def test_operation_ids_are_unique_and_path_parameters_declared() -> None:
         assert declared == set(re.findall(r"{(\w+)}", path))
 
 
+def test_no_two_paths_differ_by_the_name_of_a_parameter_only() -> None:
+    shapes = [re.sub(r"{\w+}", "{}", path) for path in DOCUMENT["paths"]]
+    assert len(shapes) == len(set(shapes))
+    assert DOCUMENT["paths"]["/v1/traces/{trace_id}/artifacts/{artifact}"].keys() == {"put", "get"}
+
+
+def test_what_the_gateway_refuses_the_document_refuses() -> None:
+    listing = {p["name"]: p["schema"] for p in DOCUMENT["paths"]["/v1/traces"]["get"]["parameters"]}
+    assert listing["limit"] == {"type": "integer", "minimum": 1, "maximum": 500}
+    environment = DOCUMENT["components"]["schemas"]["CreateTrace"]["properties"]["environment"]
+    assert environment["additionalProperties"] is False
+    optional = {
+        operation["operationId"]
+        for item in DOCUMENT["paths"].values()
+        for operation in item.values()
+        if not operation.get("requestBody", {"required": True})["required"]
+    }
+    assert optional == {"complete", "put_artifact"}
+
+
 @pytest.mark.parametrize("call", CALLS, ids=lambda call: f"{call.method} {call.path}")
 def test_problems_of_a_call_are_among_its_responses(call: Any) -> None:
     responses = DOCUMENT["paths"][openapi_path(call.path)][call.method.lower()]["responses"]
