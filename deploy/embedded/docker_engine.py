@@ -22,7 +22,7 @@ from typing import NoReturn
 
 import docker
 
-from deploy.embedded.jars import say_on_stderr
+from deploy.embedded.jars import cache_root, say_on_stderr
 
 DEFAULT_SOCKET = "/var/run/docker.sock"
 ENGINE = "dockerd"
@@ -34,11 +34,6 @@ PING_DEADLINE_S = 5
 
 class EngineUnavailable(Exception):
     """No engine can be had here; the text says why, in one line."""
-
-
-def cache_root(environ: Mapping[str, str]) -> Path:
-    """`$XDG_CACHE_HOME/pr-telemetry`, by default under ~/.cache."""
-    return Path(environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "pr-telemetry"
 
 
 def answers(docker_host: str) -> bool:

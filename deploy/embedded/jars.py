@@ -7,6 +7,7 @@ absent: Maven writes beside it and one atomic rename publishes the result, also 
 
 from __future__ import annotations
 
+import argparse
 import os
 import shutil
 import subprocess
@@ -25,12 +26,27 @@ class JarsUnavailable(Exception):
     """The jars are not there and cannot be fetched; the text says what is missing."""
 
 
+def cache_root(environ: Mapping[str, str]) -> Path:
+    """`$XDG_CACHE_HOME/pr-telemetry`, by default under ~/.cache."""
+    return Path(environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "pr-telemetry"
+
+
 def cache_folder(pom: Path, environ: Mapping[str, str]) -> Path:
-    """Where the jars of `pom` belong: `$XDG_CACHE_HOME/pr-telemetry/<artifact>-<version>`, ~/.cache by default."""
+    """Where the jars of `pom` belong: `<artifact>-<version>` below the cache root."""
     root = ElementTree.parse(pom).getroot()
     artifact, version = (root.findtext(f"{_POM_NAMESPACE}{tag}") for tag in ("artifactId", "version"))
-    cache = environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
-    return Path(cache) / "pr-telemetry" / f"{artifact}-{version}"
+    return cache_root(environ) / f"{artifact}-{version}"
+
+
+def launcher_arguments(program: str, purpose: str | None, pom: Path, data_dir: Path) -> argparse.Namespace:
+    """What every launcher takes: --port or --fetch-only, --data-dir, --jars-dir."""
+    parser = argparse.ArgumentParser(prog=f"python -m {program}", description=purpose)
+    action = parser.add_mutually_exclusive_group(required=True)
+    action.add_argument("--port", type=int, help="port on 127.0.0.1 for clients")
+    action.add_argument("--fetch-only", action="store_true", help="fetch the jars and exit")
+    parser.add_argument("--data-dir", type=Path, default=data_dir, help="state of the server")
+    parser.add_argument("--jars-dir", type=Path, default=cache_folder(pom, os.environ), help="folder of the jars")
+    return parser.parse_args()
 
 
 def find_jars(pom: Path, folder: Path, say: Callable[[str], None]) -> Path:

@@ -24,8 +24,8 @@ from typing import IO
 
 import docker
 
-from deploy.embedded.docker_engine import DEFAULT_SOCKET, cache_root
-from deploy.embedded.jars import say_on_stderr
+from deploy.embedded.docker_engine import DEFAULT_SOCKET
+from deploy.embedded.jars import cache_root, say_on_stderr
 
 REPOSITORY, TAG = "pr-telemetry/sandbox-python", "3.11"
 IMAGE = f"{REPOSITORY}:{TAG}"

@@ -4,13 +4,12 @@ import asyncio
 import os
 import shutil
 import sys
-import tempfile
 import time
 from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any
 
-from deploy.embedded.docker_engine import answering_daemon, obstacle
+from deploy.embedded.docker_engine import answering_daemon, obstacle, short_runtime_folder
 from pipeline.cli.children import Child, spawn
 from pipeline.cli.home import Home
 from pipeline.cli.plan import Plan, Ports, Process, Step, docker_process, make_plan
@@ -166,7 +165,7 @@ def main() -> int:
     lock.write(str(os.getpid()))
     lock.flush()
     ports = Ports(gateway.gateway_port, stack.kafka_port, stack.clickhouse_port)
-    runtime = Path(tempfile.mkdtemp(prefix="prt-", dir="/tmp"))  # short: socket paths have 107 bytes
+    runtime = short_runtime_folder()
     try:
         docker_host, own_docker, notes = _docker(runtime)
         plan = make_plan(home, ports, docker_host, own_docker, without_docker=bool(notes))

@@ -6,12 +6,11 @@ broker's own and nothing can be orphaned. Exit status 1 with one line on stderr 
 
 from __future__ import annotations
 
-import argparse
 import os
 import sys
 from pathlib import Path
 
-from deploy.embedded.jars import JarsUnavailable, cache_folder, classpath, find_jars, java_command, say_on_stderr
+from deploy.embedded.jars import JarsUnavailable, classpath, find_jars, java_command, launcher_arguments, say_on_stderr
 from deploy.embedded.kafka.storage import FormatFailed, format_once, write_properties
 from deploy.embedded.ports import free_port
 
@@ -21,7 +20,7 @@ _HEAP_MB = 512
 
 def main() -> int:
     """Fetches the jars where missing, formats a new data folder, then becomes the broker (or returns 0: fetch only)."""
-    arguments = _parser().parse_args()
+    arguments = launcher_arguments("deploy.embedded.kafka", __doc__, POM, Path("kafka-data"))
     try:
         jars = find_jars(POM, arguments.jars_dir, say_on_stderr)
         if not arguments.fetch_only:
@@ -38,16 +37,6 @@ def _become_broker(java: str, jars: str, port: int, data_dir: Path) -> None:
     options = [f"-Xmx{_HEAP_MB}m", f"-Xms{_HEAP_MB // 4}m", "-Djava.awt.headless=true"]
     logging = ["-Dorg.slf4j.simpleLogger.defaultLogLevel=warn", "-Dorg.slf4j.simpleLogger.showDateTime=true"]
     os.execv(java, [java, *options, *logging, "-cp", jars, "kafka.Kafka", str(properties)])
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m deploy.embedded.kafka", description=__doc__)
-    action = parser.add_mutually_exclusive_group(required=True)
-    action.add_argument("--port", type=int, help="port on 127.0.0.1 for clients")
-    action.add_argument("--fetch-only", action="store_true", help="fetch the jars and exit")
-    parser.add_argument("--data-dir", type=Path, default=Path("kafka-data"), help="state of the broker")
-    parser.add_argument("--jars-dir", type=Path, default=cache_folder(POM, os.environ), help="folder of the jars")
-    return parser
 
 
 if __name__ == "__main__":

@@ -6,12 +6,11 @@ Java, so signals and process id are the server's own. Exit status 1 with one lin
 
 from __future__ import annotations
 
-import argparse
 import os
 import sys
 from pathlib import Path
 
-from deploy.embedded.jars import JarsUnavailable, cache_folder, classpath, find_jars, java_command, say_on_stderr
+from deploy.embedded.jars import JarsUnavailable, classpath, find_jars, java_command, launcher_arguments, say_on_stderr
 from deploy.embedded.s3proxy.properties import s3proxy_properties
 
 POM = Path(__file__).with_name("pom.xml")
@@ -20,7 +19,7 @@ _HEAP_MB = 256
 
 def main() -> int:
     """Fetches the jars where missing, then becomes the server (or returns 0: fetch only)."""
-    arguments = _parser().parse_args()
+    arguments = launcher_arguments("deploy.embedded.s3proxy", __doc__, POM, Path("s3-data"))
     try:
         jars = find_jars(POM, arguments.jars_dir, say_on_stderr)
         if not arguments.fetch_only:
@@ -43,16 +42,6 @@ def _become_server(java: str, jars: str, port: int, data_dir: Path) -> None:
     properties.write_text(s3proxy_properties(port, buckets, access_key, secret_key))
     options = [f"-Xmx{_HEAP_MB}m", "-XX:+UseSerialGC", f"-Dlogback.configurationFile={POM.with_name('logback.xml')}"]
     os.execv(java, [java, *options, "-cp", jars, "org.gaul.s3proxy.Main", "--properties", str(properties)])
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m deploy.embedded.s3proxy", description=__doc__)
-    action = parser.add_mutually_exclusive_group(required=True)
-    action.add_argument("--port", type=int, help="port on 127.0.0.1 for clients")
-    action.add_argument("--fetch-only", action="store_true", help="fetch the jars and exit")
-    parser.add_argument("--data-dir", type=Path, default=Path("s3-data"), help="state of the server")
-    parser.add_argument("--jars-dir", type=Path, default=cache_folder(POM, os.environ), help="folder of the jars")
-    return parser
 
 
 if __name__ == "__main__":
