@@ -4,8 +4,6 @@ A cap keeps a bad deploy from draining a topic: more than 1,000 refusals in a ro
 records, stop the process instead.
 """
 
-from collections.abc import Sequence
-
 from aiokafka import AIOKafkaProducer
 from aiokafka.structs import ConsumerRecord
 
@@ -69,19 +67,9 @@ class DeadLetters:
     async def refuse(self, record: ConsumerRecord, error: Exception) -> None:
         """Write one dead letter; returns when the log has it. Raises TooManyDeadLetters beyond the cap."""
         self.cap.refuse()
-        await self.send(record.topic, record.partition, record.offset, record.key, record.value, record.headers, error)
-
-    async def send(
-        self,
-        topic: str,
-        partition: int,
-        offset: int,
-        key: bytes | None,
-        value: bytes | None,
-        original: Sequence[tuple[str, bytes]],
-        error: Exception,
-    ) -> None:
-        """Write one dead letter from its parts, for readers whose records are not aiokafka's."""
-        added = headers(topic, partition, offset, self._group, self._stage, error)
-        log.warning("dead letter", topic=topic, partition=partition, offset=offset, reason=str(error)[:200])
-        await self._producer.send_and_wait(f"{topic}.dlq", value, key=key, headers=[*original, *added])
+        place = (record.topic, record.partition, record.offset)
+        log.warning("dead letter", topic=place[0], partition=place[1], offset=place[2], reason=str(error)[:200])
+        added = headers(*place, self._group, self._stage, error)
+        await self._producer.send_and_wait(
+            f"{record.topic}.dlq", record.value, key=record.key, headers=[*record.headers, *added]
+        )

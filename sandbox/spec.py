@@ -58,7 +58,6 @@ def distinct_runs(trees: dict[str, str]) -> tuple[Run, ...]:
 class Runner:
     """A test framework: the command that runs a whole suite in WORK, and the reader of the report it writes."""
 
-    framework: str
     command: Callable[[str], tuple[str, ...]]
     environment: tuple[tuple[str, str], ...]
     parse: Callable[[bytes], Results]
@@ -75,7 +74,6 @@ def _pytest(report: str) -> tuple[str, ...]:
 
 
 PYTEST = Runner(
-    framework="pytest",
     command=_pytest,
     environment=(
         ("HOME", HOME),

@@ -20,7 +20,6 @@ ALTERED = frozenset(
 )
 MISSING = frozenset({"gap", "truncated", "dangling_reference"})
 REFERENCES = ("output_ref", "report_ref")
-INFORMATIONAL = frozenset({"duplicate"})
 NAMED = 10
 Event = dict[str, Any]
 
