@@ -14,8 +14,8 @@ from judge.client import JudgeModel
 from judge.features import Features
 from judge.rubric import Rubric
 from judge.verdict import Reply, Unscored, grades_of
-from pipeline.canonical import PREFIX, digest, digest_of, dumps
-from pipeline.objectstore import ObjectStore
+from pipeline.canonical import digest, digest_of, dumps
+from pipeline.objectstore import ObjectStore, derived_key
 from schemas.records import Grade
 
 HEURISTIC_SOURCES = (
@@ -92,18 +92,18 @@ class ModelJudge:
         spent = Judgement(
             prompt_tokens=reply.prompt_tokens,
             completion_tokens=reply.completion_tokens,
-            evidence_ref=await self._keep(question, reply),
+            evidence_ref=await self._keep(document["trace_id"], question, reply),
         )
         try:
             return replace(spent, grades=grades_of(reply, self.rubric, question.seqs))
         except Unscored as useless:
             return replace(spent, reason=useless.reason, detail=str(useless))
 
-    async def _keep(self, question: prompt.Question, reply: Reply) -> str:
+    async def _keep(self, trace_id: str, question: prompt.Question, reply: Reply) -> str:
         left_out = {"characters": question.characters_left_out, "events": question.events_left_out}
         exchange = {"left_out": left_out, "reply": asdict(reply), "request": self._model.request(question)}
         data = dumps(exchange)
-        ref = f"evidence/{digest(data).removeprefix(PREFIX)}"
+        ref = derived_key("evidence", trace_id, digest(data))
         await self._evidence.put(ref, data)
         return ref
 

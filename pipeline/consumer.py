@@ -137,6 +137,17 @@ async def consume(consumer: AIOKafkaConsumer, topics: Iterable[str], step: Step,
         await _leave(consumer)
 
 
+async def together(*works: Coroutine[Any, Any, None]) -> None:
+    """Do all of them at once; the failure of one ends the others and is raised."""
+    tasks = [asyncio.create_task(work) for work in works]
+    try:
+        await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
 def stop_on_signals() -> asyncio.Event:
     """An event that SIGTERM and SIGINT set; to be called inside the running loop."""
     stop = asyncio.Event()

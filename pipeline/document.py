@@ -10,8 +10,9 @@ from typing import Any
 import zstandard
 
 from pipeline.canonical import digest, loads
-from pipeline.errors import Invalid
-from pipeline.objectstore import ObjectMissing, ObjectStore
+from pipeline.erasure import is_erased
+from pipeline.errors import Erased, Invalid
+from pipeline.objectstore import ObjectMissing, ObjectStore, derived_key
 from schemas.records import TraceAssembled
 
 LEVEL = 3
@@ -29,19 +30,20 @@ class Sealed:
     size: int
 
 
-async def seal(document: bytes, store: ObjectStore, inline_limit: int) -> Sealed:
+async def seal(document: bytes, trace_id: str, store: ObjectStore, inline_limit: int) -> Sealed:
     """Compress a document and put it where it belongs; returns when a big one is stored."""
     packed = zstandard.compress(document, LEVEL)
     name = digest(document)
     if len(packed) <= inline_limit:
         return Sealed(packed, None, name, len(document))
-    ref = f"documents/{name.removeprefix('sha256:')}"
+    ref = derived_key("documents", trace_id, name)
     await store.put(ref, packed)
     return Sealed(None, ref, name, len(document))
 
 
 async def open_document(assembled: TraceAssembled, store: ObjectStore) -> dict[str, Any]:
-    """The document of a revision, wherever it is. Raises Invalid when it is missing or not the one that was sealed."""
+    """The document of a revision, wherever it is. Raises Invalid when it is missing or not the one that was sealed,
+    Erased when the trace was erased."""
     document: dict[str, Any] = loads(await document_bytes(assembled, store))
     return document
 
@@ -54,6 +56,8 @@ async def document_bytes(assembled: TraceAssembled, store: ObjectStore) -> bytes
             packed = await store.get(assembled.document_ref or NOWHERE)
         document = _unpack(packed, assembled.document_size)
     except ObjectMissing:
+        if await is_erased(store, assembled.trace_id):
+            raise Erased(assembled.trace_id) from None
         raise Invalid(f"document {assembled.document_ref} of {assembled.trace_id} is not in the object store") from None
     except zstandard.ZstdError as error:
         raise Invalid(f"document of {assembled.trace_id} is damaged: {error}") from error

@@ -1,18 +1,19 @@
 """A step that handles records one by one, several at once, and commits each partition's finished prefix.
 
-Here, and nowhere else, an error becomes an action: Invalid is dead-lettered before the offset moves, Retryable is
-tried again with growing pauses, anything else stops the process.
+Here, and nowhere else, an error becomes an action: Invalid is dead-lettered before the offset moves, Erased is passed
+over, Retryable is tried again with growing pauses, anything else stops the process.
 """
 
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable
+from contextlib import suppress
 
 from aiokafka.structs import ConsumerRecord, TopicPartition
 
 from pipeline.consumer import Commits
 from pipeline.deadletter import DeadLetters
-from pipeline.errors import Invalid, Retryable
+from pipeline.errors import Erased, Invalid, Retryable
 from pipeline.telemetry import logger
 from schemas.codec import UndecodableRecord, decode
 from schemas.records import Record
@@ -30,7 +31,8 @@ async def settle(handle: Handler, record: ConsumerRecord, dead_letters: DeadLett
     pause = FIRST_PAUSE_S
     while True:
         try:
-            await handle(decode(record.value))
+            with suppress(Erased):
+                await handle(decode(record.value))
         except (Invalid, UndecodableRecord) as error:
             return await dead_letters.refuse(record, error)
         except Retryable as error:

@@ -5,6 +5,10 @@ class Invalid(Exception):
     """The record can never be processed: it goes to the dead-letter topic with this reason."""
 
 
+class Erased(Exception):
+    """The record is about a trace that was erased: there is nothing to do for it, and nothing is wrong."""
+
+
 class Retryable(Exception):
     """Something outside failed and may recover: back off and try again; nothing is committed meanwhile."""
 

@@ -9,13 +9,14 @@ import secrets
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, BinaryIO, Protocol, TypeVar
+from typing import Any, BinaryIO, Literal, Protocol, TypeVar, get_args
 
 from pipeline.errors import Retryable
 
 # Names a file and an S3 object alike, and never leaves the store: no empty, hidden or `..` part.
 KEY = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]*(/[A-Za-z0-9_-][A-Za-z0-9_.-]*)*")
 LONGEST_KEY = 512
+Derived = Literal["documents", "evidence"]
 Result = TypeVar("Result")
 
 
@@ -34,6 +35,17 @@ def artifact_key(project: str, trace_id: str, sha256: str, private: bool) -> str
     """Where a trace keeps its artifact with this digest, `sha256:<hex>`; private ones lie apart."""
     folder = "workspaces" if private else "artifacts"
     return f"{folder}/{project}/{trace_id}/{sha256.removeprefix('sha256:')}"
+
+
+def derived_key(folder: Derived, trace_id: str, sha256: str) -> str:
+    """Where something that was made from a trace lies, by its digest."""
+    return f"{folder}/{trace_id}/{sha256.removeprefix('sha256:')}"
+
+
+def trace_prefixes(project: str, trace_id: str) -> list[str]:
+    """Everything of a trace has a key that starts with one of these: so it can be erased, and its age be told."""
+    files = [f"{folder}/{project}/{trace_id}/" for folder in ("artifacts", "workspaces")]
+    return [*files, *(f"{folder}/{trace_id}/" for folder in get_args(Derived))]
 
 
 class ObjectStore(Protocol):
@@ -130,5 +142,7 @@ class FolderStore:
             draft.unlink(missing_ok=True)
 
     def _list(self, prefix: str) -> list[str]:
-        files = (path.relative_to(self._root).as_posix() for path in self._root.rglob("*") if path.is_file())
+        # From the prefix's own folder on: a trace's few objects are not looked for among all of them.
+        folder = self._root / prefix.rpartition("/")[0]
+        files = (path.relative_to(self._root).as_posix() for path in folder.rglob("*") if path.is_file())
         return sorted(key for key in files if key.startswith(prefix) and KEY.fullmatch(key))

@@ -1,29 +1,35 @@
-"""The sink service: `python -m sinks` reads what finished services say and keeps it in ClickHouse."""
+"""The sink service: `python -m sinks` keeps what finished services say in ClickHouse, and erases what must go.
+
+Its parts are consumer groups of their own; when one of them fails the process ends, and starts again with all of them.
+"""
 
 import asyncio
 
 from aiokafka.structs import OffsetAndMetadata, TopicPartition
 
 from pipeline.clickhouse import ClickHouse
-from pipeline.consumer import consume, stop_on_signals
+from pipeline.consumer import consume, stop_on_signals, together
 from pipeline.deadletter import DeadLetters
+from pipeline.each import Each
 from pipeline.kafka import admin, make_consumer, make_producer, start
+from pipeline.objectstore import ObjectStore
 from pipeline.s3store import open_store
 from pipeline.settings import ClickHouseSettings, KafkaSettings, LogSettings, ObjectStoreSettings, load
 from pipeline.telemetry import configure_logs
 from schemas.topics import AUDIT_LOG, REJECTS, RESCORES, TRACE_ASSEMBLED, TRACE_JUDGED, TRACE_LOG, TRACE_VALIDATED
+from sinks import eraser
+from sinks.eraser import Eraser
 from sinks.worker import Sink
 
 GROUP = "sinks"
+ERASED_AT_ONCE = 4
 TOPICS = tuple(
     topic.name for topic in (TRACE_LOG, TRACE_ASSEMBLED, TRACE_VALIDATED, TRACE_JUDGED, RESCORES, REJECTS, AUDIT_LOG)
 )
 
 
-async def run() -> None:
-    """Insert until told to stop."""
-    kafka = load(KafkaSettings)
-    clickhouse, store = ClickHouse(load(ClickHouseSettings)), open_store(load(ObjectStoreSettings))
+def open_sink(kafka: KafkaSettings, store: ObjectStore, dead_letters: DeadLetters) -> Sink:
+    """The sink with its connection to ClickHouse, and its group's place."""
 
     async def committed(partitions: list[TopicPartition]) -> dict[TopicPartition, OffsetAndMetadata]:
         async with admin(kafka) as client:
@@ -32,11 +38,21 @@ async def run() -> None:
             )
         return offsets
 
+    return Sink(ClickHouse(load(ClickHouseSettings)), store, dead_letters, committed)
+
+
+async def run() -> None:
+    """Insert and erase until told to stop."""
+    kafka, store = load(KafkaSettings), open_store(load(ObjectStoreSettings))
     stop, producer = stop_on_signals(), make_producer(kafka)
     try:
         await start(producer)
-        sink = Sink(clickhouse, store, DeadLetters(producer, GROUP, GROUP), committed)
-        await consume(make_consumer(kafka, group=GROUP), TOPICS, sink, stop)
+        sink = open_sink(kafka, store, DeadLetters(producer, GROUP, GROUP))
+        erasing = Each(Eraser(store).handle, DeadLetters(producer, eraser.GROUP, eraser.GROUP), ERASED_AT_ONCE)
+        await together(
+            consume(make_consumer(kafka, group=GROUP), TOPICS, sink, stop),
+            consume(make_consumer(kafka, group=eraser.GROUP), eraser.TOPICS, erasing, stop),
+        )
     finally:
         await producer.stop()
 

@@ -39,6 +39,11 @@ class Block:
     last: int
     rows: Rows
 
+    @property
+    def trace_ids(self) -> set[str]:
+        """The traces that it is about; the audit trail is about none."""
+        return {row["trace_id"] for rows in self.rows.values() for row in rows if "trace_id" in row}
+
     def token(self, table: str) -> str:
         """The deduplication token of the block's rows of one table."""
         return f"{self.topic}-{self.partition}-{self.first}-{self.last}-{table}"

@@ -72,14 +72,19 @@ def _nothing(_record: Record, _document: object) -> Rows:
     return {}
 
 
-def _progress(record: Any, stage: str, at_us: int) -> Rows:
-    return {
-        "trace_progress": [{"trace_id": record.trace_id, "project": record.project, "stage": stage, "at": at_us}],
+def _progress(record: Any, stage: str, at_us: int, participant_id: str = "") -> Rows:
+    row = {
+        "trace_id": record.trace_id,
+        "project": record.project,
+        "participant_id": participant_id,
+        "stage": stage,
+        "at": at_us,
     }
+    return {"trace_progress": [row]}
 
 
 def _created(record: TraceCreated, _document: object) -> Rows:
-    return _progress(record, "received", record.created_at_us)
+    return _progress(record, "received", record.created_at_us, record.participant_id)
 
 
 def _completed(record: TraceCompleted, _document: object) -> Rows:
@@ -88,6 +93,10 @@ def _completed(record: TraceCompleted, _document: object) -> Rows:
 
 def _expired(record: TraceExpired, _document: object) -> Rows:
     return _progress(record, "expired", record.expired_at_us)
+
+
+def _erased(record: TraceErased, _document: object) -> Rows:
+    return {"erasures": [{"trace_id": record.trace_id, "project": record.project, "erased_at": record.erased_at_us}]}
 
 
 def _assembled(record: TraceAssembled, document: dict[str, Any]) -> Rows:
@@ -233,7 +242,7 @@ ROWS: dict[type[Record], Callable[[Any, Any], Rows]] = {
     ArtifactStored: _nothing,
     TraceCompleted: _completed,
     TraceExpired: _expired,
-    TraceErased: _nothing,
+    TraceErased: _erased,
     TraceAssembled: _assembled,
     TraceValidated: _validated,
     TraceJudged: _judged,

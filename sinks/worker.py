@@ -2,7 +2,8 @@
 
 Before a block is inserted its last offset is committed as metadata, the offset unmoved; after it, the offset moves. A
 crash in between forms the same block again, with the same deduplication tokens. Records that can never become rows are
-dead-lettered before the offset passes them. While ClickHouse or the object store is away nothing is committed.
+dead-lettered before the offset passes them, and rows of erased traces are removed before it does. While ClickHouse or
+the object store is away nothing is committed.
 """
 
 import asyncio
@@ -15,13 +16,14 @@ from pipeline.clickhouse import ClickHouse
 from pipeline.consumer import Commits
 from pipeline.deadletter import DeadLetters
 from pipeline.document import open_document
-from pipeline.errors import Invalid, Retryable
+from pipeline.errors import Erased, Invalid, Retryable
 from pipeline.objectstore import ObjectStore
 from pipeline.telemetry import logger
 from schemas.codec import UndecodableRecord, decode
 from schemas.records import TraceAssembled
 from sinks.backoff import Backoff
 from sinks.blocks import MAX_BYTES, MAX_ROWS, Block, Entry, columns, planned
+from sinks.erasure import enforce
 from sinks.partition import Commit, Partition
 from sinks.rows import Position, rows_of
 
@@ -104,6 +106,8 @@ class Sink:
         except (Invalid, UndecodableRecord) as error:
             await self._dead_letters.refuse(record, error)
             return Entry(record.offset, {})
+        except Erased:
+            entry = Entry(record.offset, {})
         self._dead_letters.cap.taken()
         return entry
 
@@ -120,6 +124,9 @@ class Sink:
         for table, rows in block.rows.items():
             names, values = columns(rows)
             self._clickhouse.insert(table, names, values, block.token(table))
+        erased = enforce(self._clickhouse, block.trace_ids)
+        if erased:
+            log.info("erased from ClickHouse", topic=block.topic, traces=len(erased))
 
     def _failed(self, backoff: Backoff, error: Retryable) -> None:
         pause = backoff.failed(time.monotonic())

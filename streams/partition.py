@@ -149,6 +149,6 @@ class Assembler:
 
     async def _emit(self, trace: Trace, partition: int) -> None:
         assembled, document = assemble(trace, partition)
-        sealed = await seal(document, self._store, self._inline_limit)
+        sealed = await seal(document, assembled.trace_id, self._store, self._inline_limit)
         log.info("assembled", trace_id=assembled.trace_id, revision=trace.revision, intact=assembled.intact)
         await self._out.revision(dataclasses.replace(assembled, document=sealed.inline, document_ref=sealed.ref))

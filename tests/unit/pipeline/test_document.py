@@ -29,7 +29,7 @@ def _revision(sealed: Sealed, **change: Any) -> TraceAssembled:
 
 async def _sealed(folder: Path, limit: int) -> tuple[FolderStore, Sealed]:
     store = FolderStore(folder)
-    return store, await seal(DOCUMENT, store, limit)
+    return store, await seal(DOCUMENT, "trace-1", store, limit)
 
 
 async def test_a_small_document_travels_inline(tmp_path: Path) -> None:
@@ -42,7 +42,7 @@ async def test_a_small_document_travels_inline(tmp_path: Path) -> None:
 async def test_a_big_document_travels_by_reference(tmp_path: Path) -> None:
     store, sealed = await _sealed(tmp_path, 100)
     assert sealed.inline is None
-    assert await store.keys("") == [sealed.ref] == [f"documents/{digest(DOCUMENT).removeprefix('sha256:')}"]
+    assert await store.keys("") == [sealed.ref] == [f"documents/trace-1/{digest(DOCUMENT).removeprefix('sha256:')}"]
     assert (await open_document(_revision(sealed), store))["trace_version"] == "1.0"
 
 

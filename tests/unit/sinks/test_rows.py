@@ -10,13 +10,13 @@ from pipeline.errors import Invalid
 from pipeline.ids import minted_at_us
 from schemas.records import (
     ApiKeyRecorded,
+    ArtifactStored,
     AuditEntry,
     EventsAppended,
     Finding,
     TraceAssembled,
     TraceCompleted,
     TraceCreated,
-    TraceErased,
     TraceExpired,
     TraceJudged,
     TraceValidated,
@@ -67,9 +67,16 @@ def test_a_lifecycle_record_is_one_fact(kind: type[Any], stage: str, field: str)
     record: Any = EXAMPLES[kind.__name__]
     (row,) = rows_of(record, AT)["trace_progress"]
     assert (row["stage"], row["at"]) == (stage, getattr(record, field))
+    assert row["participant_id"] == getattr(record, "participant_id", "")
 
 
-@pytest.mark.parametrize("kind", [EventsAppended, TraceErased])
+def test_an_erasure_says_nothing_but_that_and_when() -> None:
+    (row,) = rows_of(EXAMPLES["TraceErased"], AT)["erasures"]
+    source = {"minted_at", "source_topic", "source_partition", "source_offset"}
+    assert row.keys() - source == {"trace_id", "project", "erased_at"}
+
+
+@pytest.mark.parametrize("kind", [EventsAppended, ArtifactStored])
 def test_a_record_without_rows_is_no_error(kind: type[Any]) -> None:
     assert rows_of(EXAMPLES[kind.__name__], AT) == {}
 

@@ -12,7 +12,7 @@ from pipeline.kafka import make_producer
 from pipeline.s3store import S3Store
 from pipeline.settings import ClickHouseSettings, KafkaSettings, ObjectStoreSettings
 from schemas.codec import encode
-from schemas.records import Record, TraceErased
+from schemas.records import ArtifactStored, Record
 from schemas.topics import TRACE_ASSEMBLED, TRACE_LOG
 from sinks.worker import BATCH, Sink
 from tests.support.finished import example, finished, fresh_id
@@ -45,7 +45,7 @@ async def sink() -> AsyncIterator[Sink]:
 async def test_a_document_that_cannot_be_fetched_now_holds_up_its_partition_only(sink: Sink) -> None:
     one = fresh_id()
     await sink.submit(_record(ASSEMBLED, 0, finished(one, document=None, document_ref="documents/there")))
-    await sink.submit(_record(LOG, 0, example(TraceErased, one)))
+    await sink.submit(_record(LOG, 0, example(ArtifactStored, one)))
     assert await sink.poll() == {LOG: (1, "")}
     assert await sink.poll() == {}
     assert sink.room() == BATCH - 1
