@@ -12,7 +12,7 @@ from typing import Any
 import httpx2
 import orjson
 import pytest
-from aiokafka.structs import ConsumerRecord, TopicPartition
+from aiokafka.structs import ConsumerRecord
 
 from ingest_gateway.app import background, create_app
 from ingest_gateway.auth import DEVELOPMENT_TOKEN
@@ -28,6 +28,7 @@ from pipeline.settings import ClickHouseSettings, GatewaySettings, KafkaSettings
 from schemas.codec import decode
 from schemas.records import Record
 from schemas.topics import TRACE_LOG, Topic
+from tests.support import log
 from tests.support.ports import free_port
 
 TRACE = {
@@ -86,8 +87,7 @@ class Front:
 
     async def ends(self) -> int:
         """How many records trace-log holds."""
-        async with self._reader() as (consumer, partitions):
-            return sum((await consumer.end_offsets(partitions)).values())
+        return await log.end(self.kafka)
 
     async def records(self, trace_id: str) -> list[tuple[int, int, Record]]:
         """What the log holds of a trace: (partition, offset, record)."""
@@ -95,25 +95,7 @@ class Front:
 
     async def raw(self, key: str, topic: Topic = TRACE_LOG) -> list[ConsumerRecord]:
         """What a topic holds under a key."""
-        found: list[ConsumerRecord] = []
-        async with self._reader(topic) as (consumer, partitions):
-            await consumer.seek_to_beginning(*partitions)
-            ends = await consumer.end_offsets(partitions)
-            while any([await consumer.position(p) < ends[p] for p in partitions]):
-                for batch in (await consumer.getmany(timeout_ms=200)).values():
-                    found += [r for r in batch if r.key == key.encode()]
-        return found
-
-    @asynccontextmanager
-    async def _reader(self, topic: Topic = TRACE_LOG) -> AsyncIterator[tuple[Any, list[TopicPartition]]]:
-        consumer = make_consumer(self.kafka)
-        await consumer.start()
-        try:
-            partitions = [TopicPartition(topic.name, number) for number in range(topic.partitions[0])]
-            consumer.assign(partitions)
-            yield consumer, partitions
-        finally:
-            await consumer.stop()
+        return [record for record in await log.records(self.kafka, topic) if record.key == key.encode()]
 
 
 def bearer(token: str) -> dict[str, str]:

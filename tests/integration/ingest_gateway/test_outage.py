@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,40 +10,16 @@ import httpx2
 import pytest
 
 from pipeline.kafka import ensure_topics
-from pipeline.settings import KafkaSettings
 from tests.integration.ingest_gateway.conftest import TRACE, bearer, build, chunk, serving, until_ready
-from tests.support.ports import accepts_connections, free_port
-from tests.support.processes import Process, start
-from tests.support.stack import kafka_command, require_kafka
+from tests.support.brokers import Broker, own_broker
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(180)]
-FOLDER_NAME = "kafka"
-
-
-class Broker:
-    """A broker of this test's own, to be started and killed."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder, self._port = folder, free_port()
-        self._process: Process | None = None
-        self.kafka = KafkaSettings(kafka_bootstrap=f"127.0.0.1:{self._port}")
-
-    async def start(self) -> None:
-        command = kafka_command(self._port, self._folder / FOLDER_NAME)
-        self._process = start(command, self._folder / "kafka.log")
-        await asyncio.to_thread(self._process.wait_until, lambda: accepts_connections(self._port), 60)
-
-    def kill(self) -> None:
-        if self._process is not None:
-            self._process.kill()
 
 
 @pytest.fixture
 def broker(tmp_path: Path) -> Iterator[Broker]:
-    require_kafka()
-    made = Broker(tmp_path)
-    yield made
-    made.kill()
+    with own_broker(tmp_path) as made:
+        yield made
 
 
 def assert_waits(answer: httpx2.Response) -> None:
