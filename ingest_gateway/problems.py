@@ -29,6 +29,7 @@ class Kind:
         return URN + self.slug
 
 
+MALFORMED_REQUEST = Kind("malformed-request", 400, "This is not HTTP/1.1")
 MALFORMED_JSON = Kind("malformed-json", 400, "The body is not JSON")
 BAD_PARAMETER = Kind("bad-parameter", 400, "A parameter or header is wrong")
 INTERRUPTED = Kind("interrupted", 400, "The body ended early")
@@ -61,6 +62,7 @@ STORE_UNAVAILABLE = Kind("store-unavailable", 503, "The store cannot be reached 
 OVERLOADED = Kind("overloaded", 503, "Too much is in flight")
 
 KINDS: tuple[Kind, ...] = (
+    MALFORMED_REQUEST,
     MALFORMED_JSON,
     BAD_PARAMETER,
     INTERRUPTED,

@@ -70,7 +70,7 @@ class Call:
 
 def implied_problems(call: Call) -> tuple[Kind, ...]:
     """What can also happen to a call because of its token and its body."""
-    kinds = [problems.HEAD_TOO_LARGE, problems.INTERNAL]
+    kinds = [problems.MALFORMED_REQUEST, problems.HEAD_TOO_LARGE, problems.INTERNAL]
     if call.token != "none":
         kinds.append(problems.RATE_LIMITED)
     if call.takes is not None:

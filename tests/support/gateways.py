@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -26,8 +27,21 @@ TRACE = {
     "task_title": "Off by one",
     "repo_origin": "https://example.org/r.git",
 }
-MIB = 1024 * 1024
 READY_S = 60
+
+
+@dataclass
+class Peak:
+    """Resident memory before, at most, and after, MiB."""
+
+    before_mib: float
+    most_mib: float = 0.0
+    after_mib: float = 0.0
+
+    @property
+    def growth_mib(self) -> float:
+        """How much it was above the beginning, at most."""
+        return self.most_mib - self.before_mib
 
 
 class Replica:
@@ -72,8 +86,19 @@ class Replica:
 
     def resident_mib(self) -> float:
         """Resident memory now (`VmRSS` of proc(5))."""
+        return self._memory_mib("VmRSS")
+
+    @contextmanager
+    def peak(self) -> Iterator[Peak]:
+        """How far resident memory rises meanwhile (`VmHWM` of proc(5)); known at the end."""
+        Path(f"/proc/{self.process.pid}/clear_refs").write_text("5")
+        seen = Peak(self.resident_mib())
+        yield seen
+        seen.after_mib, seen.most_mib = self.resident_mib(), self._memory_mib("VmHWM")
+
+    def _memory_mib(self, name: str) -> float:
         status = Path(f"/proc/{self.process.pid}/status").read_text()
-        line = next(line for line in status.splitlines() if line.startswith("VmRSS:"))
+        line = next(line for line in status.splitlines() if line.startswith(f"{name}:"))
         return int(line.split()[1]) / 1024
 
     def descriptors(self) -> int:

@@ -119,7 +119,11 @@ class Sprayer:
 
 
 def _key(chance: random.Random, seq: int) -> dict[str, str]:
-    keys = ({}, {"Idempotency-Key": f"chunk-{seq}"}, {"Idempotency-Key": f"try-{chance.random()}"})
+    keys: tuple[dict[str, str], ...] = (
+        {},
+        {"Idempotency-Key": f"chunk-{seq}"},
+        {"Idempotency-Key": f"try-{chance.random()}"},
+    )
     return chance.choice(keys)
 
 
