@@ -74,6 +74,7 @@ async def body(request: Request, limits: BodyLimits) -> AsyncIterator[bytes]:
     try:
         await read(request, counted, limits.pace)
         content = b"".join(pieces)
+        pieces.clear()
         if encoding != "identity":
             content = decoded(content, encoding, limits.most_bytes)
             size += len(content)

@@ -4,7 +4,7 @@ Each answers only after the log has the record.
 """
 
 import asyncio
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import orjson
@@ -18,14 +18,14 @@ from ingest_gateway.bodies import require_json
 from ingest_gateway.chunks import Arrival, stored_chunk
 from ingest_gateway.gateway import Gateway, context_of, gateway_of, trace_id_of
 from ingest_gateway.keyring import body_mac
-from ingest_gateway.problems import BAD_PARAMETER, FOREIGN_PROJECT, INVALID_BODY, KEY_REQUIRED, Problem
+from ingest_gateway.problems import BAD_PARAMETER, FOREIGN_PROJECT, INVALID_BODY, KEY_REQUIRED, Fault, Problem
 from ingest_gateway.redaction import Redactor
 from ingest_gateway.rejects import rejections
 from ingest_gateway.tracelog import Headers
 from ingest_gateway.validation import Sifted, parse, parse_chunk, sift_chunk
 from pipeline.ids import new_trace_id
 from schemas.api import CompleteTrace, CreateTrace
-from schemas.records import EventsAppended, TraceCompleted, TraceCreated
+from schemas.records import EventRejected, EventsAppended, TraceCompleted, TraceCreated
 from schemas.topics import REJECTS
 
 LONGEST_KEY = 255
@@ -116,7 +116,10 @@ async def ingest(request: Request) -> Response:
             gateway.metrics.replays.inc()
             return json_answer(known, 200, REPLAYED)
         try:
-            answer = await _append(gateway, sifted, Arrival(upload, mac, gateway.clock()), context_of(request))
+            prepared = _prepare(gateway, sifted, Arrival(upload, mac, gateway.clock()))
+            # What was parsed is many times as large as its text: it does not wait for the log.
+            del sifted
+            answer = await _append(gateway, prepared, upload, context_of(request))
         except BaseException:
             gateway.replays.drop(keys)
             raise
@@ -145,29 +148,38 @@ def _unsifted(content: bytes) -> Sifted:
     return Sifted(chunk, chunk)
 
 
-async def _append(gateway: Gateway, sifted: Sifted, arrival: Arrival, headers: Headers) -> bytes:
-    upload = arrival.upload
-    redactor = gateway.redactor(upload.project)
-    if sifted.chunk is None:
-        await _keep_rejects(gateway, sifted, arrival, headers)
-        raise Problem(INVALID_BODY, "no event of this chunk can be taken", sifted.rejected)
-    record = stored_chunk(sifted.chunk, arrival, redactor, gateway.settings.max_chunk_bytes)
-    await _keep_rejects(gateway, sifted, arrival, headers)
+@dataclass(frozen=True, slots=True)
+class _Prepared:
+    """A chunk as it goes into the log: `record` None where no event is left; its bad events, and what to tell of them."""
+
+    record: EventsAppended | None
+    rejects: list[EventRejected]
+    faults: tuple[Fault, ...]
+
+
+def _prepare(gateway: Gateway, sifted: Sifted, arrival: Arrival) -> _Prepared:
+    project, limit = arrival.upload.project, gateway.settings.max_chunk_bytes
+    chunk = sifted.chunk
+    record = None if chunk is None else stored_chunk(chunk, arrival, gateway.redactor(project), limit)
+    rejects = rejections(sifted.envelope, sifted.rejected, arrival, gateway.redactor(project))
+    return _Prepared(record, rejects, sifted.rejected)
+
+
+async def _append(gateway: Gateway, prepared: _Prepared, upload: Upload, headers: Headers) -> bytes:
+    # Before the chunk: what is told to the client as rejected can be found later, even if the answer gets lost.
+    sent = [gateway.log.append(upload.project, reject, REJECTS, headers) for reject in prepared.rejects]
+    await asyncio.gather(*sent)
+    gateway.metrics.rejects.inc(len(sent))
+    record = prepared.record
+    if record is None:
+        raise Problem(INVALID_BODY, "no event of this chunk can be taken", prepared.faults)
     partition, offset = await gateway.log.append(upload.trace_id, record, headers=headers)
     _count(gateway, record)
     late = gateway.completions.get(upload.trace_id) is not None
     receipt = gateway.signer.receipt(record, partition, offset)
     added = {"events": len(record.events), "redactions": record.redactions, "late": late}
-    rejected = {"rejected": [fault.plain() for fault in sifted.rejected]} if sifted.rejected else {}
+    rejected = {"rejected": [fault.plain() for fault in prepared.faults]} if prepared.faults else {}
     return orjson.dumps({**receipt, **added, **rejected})
-
-
-async def _keep_rejects(gateway: Gateway, sifted: Sifted, arrival: Arrival, headers: Headers) -> None:
-    """Before the chunk: what is told to the client as rejected can be found later, even if the answer gets lost."""
-    records = rejections(sifted.envelope, sifted.rejected, arrival, gateway.redactor(arrival.upload.project))
-    project = arrival.upload.project
-    await asyncio.gather(*[gateway.log.append(project, record, REJECTS, headers) for record in records])
-    gateway.metrics.rejects.inc(len(records))
 
 
 def _count(gateway: Gateway, record: EventsAppended) -> None:
