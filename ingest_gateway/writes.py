@@ -150,7 +150,7 @@ def _unsifted(content: bytes) -> Sifted:
 
 @dataclass(frozen=True, slots=True)
 class _Prepared:
-    """A chunk as it goes into the log: `record` None where no event is left; its bad events, and what to tell of them."""
+    """A chunk as it goes into the log, `record` None where no event is left, and its bad events."""
 
     record: EventsAppended | None
     rejects: list[EventRejected]

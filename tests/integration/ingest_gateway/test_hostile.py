@@ -171,7 +171,7 @@ GARBAGE = {
     "chunk size of no number": _body(CHUNKED, [b"zz\r\n"], 400),
     "endless chunk size": _body(CHUNKED, [b"f" * 40 + b"\r\n"], 400),
 }
-BOMBS = {
+BOMBS: dict[str, tuple[str, Callable[[], bytes]]] = {
     "gzip": ("gzip", lambda: gzip_bomb(512 * MIB)),
     "gzip with an end of its own": ("gzip", lambda: gzip_bomb(64 * MIB) + bytes(1000)),
     "zstd": ("zstd", lambda: zstd_bomb(2048 * MIB, promised=False)),
