@@ -126,8 +126,13 @@ def make_producer(kafka: KafkaSettings, request_timeout_ms: int = 15_000) -> AIO
     return producer
 
 
-def make_consumer(kafka: KafkaSettings, *topics: str, group: str | None = None) -> AIOKafkaConsumer:
-    """A consumer, not yet started, that commits only when told to and starts at the beginning of the log."""
+def make_consumer(
+    kafka: KafkaSettings, *topics: str, group: str | None = None, fetch_bytes: int = MAX_RECORD_BYTES
+) -> AIOKafkaConsumer:
+    """A consumer, not yet started, that commits only when told to and starts at the beginning of the log.
+
+    `fetch_bytes`: what one fetch asks of a partition; a batch that is larger comes whole.
+    """
     consumer = AIOKafkaConsumer(
         *topics,
         bootstrap_servers=kafka.kafka_bootstrap,
@@ -141,7 +146,7 @@ def make_consumer(kafka: KafkaSettings, *topics: str, group: str | None = None) 
         rebalance_timeout_ms=REBALANCE_MS,
         # A step without room may leave the consumer alone for long; that the process lives is told by heartbeats.
         max_poll_interval_ms=DAY_MS,
-        max_partition_fetch_bytes=MAX_RECORD_BYTES,
+        max_partition_fetch_bytes=fetch_bytes,
         fetch_max_wait_ms=100,
     )
     _settings[consumer] = kafka

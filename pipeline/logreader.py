@@ -1,22 +1,27 @@
 """A range of a partition, read once, beside every consumer group: for rebuilding, replays, audits and searches."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 
 from aiokafka import AIOKafkaConsumer
 from aiokafka.structs import ConsumerRecord, TopicPartition
 
-from pipeline.kafka import admin, make_consumer, start
+from pipeline.kafka import MAX_RECORD_BYTES, admin, make_consumer, start
 from pipeline.settings import KafkaSettings
 from schemas.topics import Topic
 
 POLL_MS = 200
+# Records this near to one another are cheaper to read through than to seek; a seek asks for so many bytes.
+NEAR = 64
+PICK_BYTES = 128 * 1024
 
 
 @asynccontextmanager
-async def reader(kafka: KafkaSettings, *places: TopicPartition) -> AsyncIterator[AIOKafkaConsumer]:
+async def reader(
+    kafka: KafkaSettings, *places: TopicPartition, fetch_bytes: int = MAX_RECORD_BYTES
+) -> AsyncIterator[AIOKafkaConsumer]:
     """A started consumer of these partitions, without a group. Raises Unreachable, Refused."""
-    consumer = make_consumer(kafka)
+    consumer = make_consumer(kafka, fetch_bytes=fetch_bytes)
     consumer.assign(places)
     try:
         await start(consumer)
@@ -31,14 +36,45 @@ async def read(kafka: KafkaSettings, place: TopicPartition, first: int, end: int
         return
     async with reader(kafka, place) as consumer:
         beginning: int = (await consumer.beginning_offsets([place]))[place]
-        consumer.seek(place, max(first, beginning))
-        # The position, not the last record, says when the end is reached: compaction leaves holes.
-        while await consumer.position(place) < end:
-            batches = await consumer.getmany(place, timeout_ms=POLL_MS)
-            for logged in batches.get(place, ()):
-                if logged.offset >= end:
-                    return
-                yield logged
+        async for logged in _between(consumer, place, max(first, beginning), end):
+            yield logged
+
+
+async def pick(kafka: KafkaSettings, place: TopicPartition, offsets: Sequence[int]) -> AsyncIterator[ConsumerRecord]:
+    """The records at these offsets, ascending, that the partition still holds."""
+    if not offsets:
+        return
+    wanted = set(offsets)
+    async with reader(kafka, place, fetch_bytes=PICK_BYTES) as consumer:
+        beginning: int = (await consumer.beginning_offsets([place]))[place]
+        for first, end in stretches(offset for offset in offsets if offset >= beginning):
+            async for logged in _between(consumer, place, first, end):
+                if logged.offset in wanted:
+                    yield logged
+
+
+def stretches(offsets: Iterable[int]) -> list[tuple[int, int]]:
+    """The [first, end) to read for these ascending offsets, so that near ones are in one."""
+    found: list[tuple[int, int]] = []
+    for offset in offsets:
+        if found and offset - found[-1][1] < NEAR:
+            found[-1] = (found[-1][0], offset + 1)
+        else:
+            found.append((offset, offset + 1))
+    return found
+
+
+async def _between(
+    consumer: AIOKafkaConsumer, place: TopicPartition, first: int, end: int
+) -> AsyncIterator[ConsumerRecord]:
+    consumer.seek(place, first)
+    # The position, not the last record, says when the end is reached: compaction leaves holes.
+    while await consumer.position(place) < end:
+        batches = await consumer.getmany(place, timeout_ms=POLL_MS)
+        for logged in batches.get(place, ()):
+            if logged.offset >= end:
+                return
+            yield logged
 
 
 async def bounds(kafka: KafkaSettings, topic: Topic) -> dict[TopicPartition, tuple[int, int]]:

@@ -222,6 +222,12 @@ class StreamsSettings(Group):
     """The assembler."""
 
     trace_idle_s: Positive = Field(86_400, description="idle seconds after which an open trace expires")
+    trace_longest_s: Annotated[int, Field(ge=1, le=864_000)] = Field(
+        604_800, description="seconds that a trace may be open at all, 10 days at most: then it expires, too"
+    )
+    max_open_bytes: Natural = Field(
+        268_435_456, description="memory of a worker for chunks of open traces, bytes; others are read again"
+    )
     inline_document_bytes: Positive = Field(
         131_072, description="largest compressed document kept inside TraceAssembled, bytes"
     )

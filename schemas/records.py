@@ -70,13 +70,14 @@ class TraceCompleted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TraceExpired:
-    """The trace was idle too long; it is assembled as abandoned."""
+    """The trace was idle or open for too long; it is assembled as abandoned."""
 
     trace_id: str
     project: str
     created_offset: int
     expired_at_us: int
     idle_us: int
+    age_us: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

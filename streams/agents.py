@@ -20,7 +20,9 @@ from pipeline.settings import KafkaSettings, ObjectStoreSettings, StreamsSetting
 from pipeline.telemetry import logger
 from schemas.topics import TRACE_LOG
 from streams.app import GROUP, AssemblyApp, make_app
-from streams.leases import Leases, expire_idle
+from streams.assembly import Patience
+from streams.held import Memory
+from streams.leases import Leases, expire
 from streams.outbox import Outbox
 from streams.partition import Assembler
 from streams.tracelog import TraceLog
@@ -28,6 +30,7 @@ from streams.tracelog import TraceLog
 EXIT_FATAL = 70
 LOOKS_PER_IDLE_TIME = 4
 LONGEST_LOOK_S = 5.0
+LAST_EFFECTS_S = 2.0
 log = logger(__name__)
 
 
@@ -76,30 +79,33 @@ def add_agent(app: AssemblyApp, assembler: Assembler) -> None:
 
     @app.on_partitions_revoked.connect
     async def revoked(*_: object, **__: object) -> None:
-        # The group still knows us: what is applied by now need not be done again by whoever is next.
+        # The group still knows us: what is out by now need not be done again by whoever is next.
+        await app.leases.wait(LAST_EFFECTS_S)
         await app.consumer.commit()
         app.leases.clear()
 
 
-def add_expiry(app: AssemblyApp, idle_us: int) -> None:
-    """The look for idle traces; it also rebuilds the leases of partitions in which nothing new has come."""
-    pause_s = min(idle_us / 1_000_000 / LOOKS_PER_IDLE_TIME, LONGEST_LOOK_S)
+def add_expiry(app: AssemblyApp, patience: Patience) -> None:
+    """The look for idle and old traces; it also rebuilds the leases of partitions in which nothing new has come."""
+    shortest_us = min(patience.idle_us, patience.age_us)
+    pause_s = min(shortest_us / 1_000_000 / LOOKS_PER_IDLE_TIME, LONGEST_LOOK_S)
 
     @app.timer(interval=pause_s)  # type: ignore[untyped-decorator]
     async def look() -> None:
         async with or_die():
             for tp in app.consumer.assignment():
                 lease = await app.leases.get(tp.partition, app.consumer_generation_id)
-                await expire_idle(lease, idle_us, now_us, app.outbox.expiry)
+                lease.check()
+                await expire(lease, patience, now_us, app.outbox.expiry)
 
 
 def run(kafka: KafkaSettings, objects: ObjectStoreSettings, streams: StreamsSettings) -> None:
     """Run the worker until SIGTERM or SIGINT; leaves by SystemExit."""
     log_reader, outbox = TraceLog(kafka, GROUP), Outbox(kafka, GROUP)
-    app = make_app(kafka, Leases(log_reader), outbox)
+    app = make_app(kafka, Leases(log_reader, Memory(streams.max_open_bytes)), outbox)
     assembler = Assembler(log_reader, open_store(objects), outbox, streams.inline_document_bytes)
     add_agent(app, assembler)
-    add_expiry(app, streams.trace_idle_s * 1_000_000)
+    add_expiry(app, Patience(streams.trace_idle_s * 1_000_000, streams.trace_longest_s * 1_000_000))
     worker = faust.Worker(app, Connections(outbox), quiet=True, redirect_stdouts=False, override_logging=False)
     worker.spinner = None
     worker.execute_from_commandline()

@@ -7,9 +7,6 @@ Applying a record a second time changes nothing and answers the same, so that a 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-import zstandard
-
-from schemas.codec import decode, encode
 from schemas.records import (
     ArtifactStored,
     EventsAppended,
@@ -19,39 +16,13 @@ from schemas.records import (
     TraceErased,
     TraceExpired,
 )
+from streams.held import Chunks, Memory, hold
 
 COMPLETED, ABANDONED = "completed", "abandoned"
-LEVEL = 1
-LARGEST_CHUNK = 64 * 1024 * 1024
-_compressor = zstandard.ZstdCompressor(level=LEVEL)
-_decompressor = zstandard.ZstdDecompressor()
-
-
-@dataclass(frozen=True, slots=True)
-class HeldChunk:
-    """A chunk in memory: what identifies it, and the whole record compressed."""
-
-    offset: int
-    seq: int
-    digest: str
-    mac: bytes
-    packed: bytes
-
-    def same_upload(self, other: "HeldChunk") -> bool:
-        """Whether both are one upload, repeated: the same request body, or the same bytes after redaction."""
-        return self.digest == other.digest or (bool(self.mac) and self.mac == other.mac)
-
-    def unpack(self) -> EventsAppended:
-        """The record as it was read."""
-        record = decode(_decompressor.decompress(self.packed, max_output_size=LARGEST_CHUNK))
-        assert isinstance(record, EventsAppended)
-        return record
-
-
-def hold(chunk: EventsAppended, offset: int) -> HeldChunk:
-    """Compress a chunk for keeping."""
-    packed = _compressor.compress(encode(chunk))
-    return HeldChunk(offset, chunk.chunk_seq, chunk.chunk_digest, chunk.body_mac, packed)
+LARGEST_TRACE = 128 * 1024 * 1024
+"""What the chunks and artifacts of one trace may count; what comes beyond stays in the log, and a finding says so."""
+RECORD_COUNTS = 1024
+"""What a record counts beside its events."""
 
 
 @dataclass(slots=True)
@@ -63,12 +34,15 @@ class Trace:
     last_offset: int
     last_seen_us: int
     asked_us: int = 0
-    chunks: list[HeldChunk] = field(default_factory=list)
+    chunks: Chunks = field(default_factory=Chunks)
     artifacts: list[ArtifactStored] = field(default_factory=list)
     completed: TraceCompleted | None = None
     completed_offset: int | None = None
     expired: TraceExpired | None = None
     erased: bool = False
+    counted: int = 0
+    beyond: int = 0
+    beyond_from: int = -1
     revision: int = 0
     revised_at: int = -1
     revised_at_us: int = 0
@@ -98,31 +72,40 @@ class Trace:
     def _take(self, offset: int, record: Record) -> bool:
         """Whether the record changed what a revision would say."""
         match record:
-            case EventsAppended():
-                return self._take_chunk(offset, record)
-            case ArtifactStored():
-                return self._take_artifact(record)
+            case EventsAppended() | ArtifactStored():
+                self.last_seen_us = max(self.last_seen_us, record.received_at_us)
+                return self._take_content(offset, record)
             case TraceCompleted() if self.completed is None:
                 self.completed, self.completed_offset = record, offset
                 return True
-            case TraceExpired() if not self.closed and record.expired_at_us - self.last_seen_us >= record.idle_us:
-                # A record that came between the worker's decision and this one keeps the trace open.
+            case TraceExpired() if not self.closed and self._is_overdue(record):
                 self.expired = record
                 return True
             case TraceErased():
                 self.erased = True
         return False
 
+    def _is_overdue(self, said: TraceExpired) -> bool:
+        """A record that came between the decision and this one keeps an idle trace open, but not an old one."""
+        idle_us, age_us = said.expired_at_us - self.last_seen_us, said.expired_at_us - self.created.created_at_us
+        return idle_us >= said.idle_us or 0 < said.age_us <= age_us
+
+    def _take_content(self, offset: int, record: EventsAppended | ArtifactStored) -> bool:
+        counts = RECORD_COUNTS + (sum(map(len, record.events)) if isinstance(record, EventsAppended) else 0)
+        if self.counted + counts > LARGEST_TRACE:
+            self.beyond, self.beyond_from = self.beyond + 1, offset if self.beyond == 0 else self.beyond_from
+            return self.beyond == 1
+        self.counted += counts
+        return self._take_chunk(offset, record) if isinstance(record, EventsAppended) else self._take_artifact(record)
+
     def _take_chunk(self, offset: int, chunk: EventsAppended) -> bool:
         held = hold(chunk, offset)
         # Searching is left to a late chunk's trace: an open one is sorted out once, when it is verified.
         repeated = self.closed and any(held.seq == c.seq and held.same_upload(c) for c in self.chunks)
-        self.chunks.append(held)
-        self.last_seen_us = max(self.last_seen_us, chunk.received_at_us)
+        self.chunks.add(held)
         return not repeated
 
     def _take_artifact(self, stored: ArtifactStored) -> bool:
-        self.last_seen_us = max(self.last_seen_us, stored.received_at_us)
         latest = next((a for a in reversed(self.artifacts) if a.name == stored.name), None)
         if latest is not None and (latest.sha256, latest.kind) == (stored.sha256, stored.kind):
             return False
@@ -148,11 +131,24 @@ def begin(created: TraceCreated, offset: int) -> Trace:
     return Trace(created, offset, offset, created.created_at_us)
 
 
-class OpenTraces:
-    """The open traces of one partition, oldest first."""
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long a trace may be idle, and how long it may be open at all; microseconds."""
 
-    def __init__(self) -> None:
+    idle_us: int
+    age_us: int
+
+    def ends(self, trace: Trace, now_us: int) -> bool:
+        """Whether an open trace has had its time."""
+        return now_us - trace.last_seen_us >= self.idle_us or now_us - trace.created.created_at_us >= self.age_us
+
+
+class OpenTraces:
+    """The open traces of one partition, oldest first, with as many of their chunks as there is memory for."""
+
+    def __init__(self, memory: Memory) -> None:
         self._traces: dict[str, Trace] = {}
+        self._recent = memory.share()
 
     def __len__(self) -> int:
         return len(self._traces)
@@ -177,20 +173,23 @@ class OpenTraces:
         trace = self._traces.get(getattr(record, "trace_id", ""))
         if trace is None:
             return None
-        if not trace.apply(offset, record):
-            if trace.erased:
-                self.release(trace)
-            return None
-        return trace
+        if trace.apply(offset, record):
+            return trace
+        if trace.erased:
+            self.release(trace)
+        elif isinstance(record, EventsAppended):
+            self._recent.heard(record.trace_id, trace.chunks)
+        return None
 
     def release(self, trace: Trace) -> None:
         """Forget a closed trace; what comes later finds it in the log."""
         self._traces.pop(trace.created.trace_id, None)
+        self._recent.forget(trace.created.trace_id)
 
-    def rebuild_from(self, applied: int) -> int:
-        """First offset of the oldest open trace, or `applied`, the next offset, when none is open."""
-        return next((trace.first_offset for trace in self), applied)
+    def begins(self, otherwise: int) -> int:
+        """First offset of the oldest open trace, or what to say when none is open."""
+        return next((trace.first_offset for trace in self), otherwise)
 
-    def idle(self, now_us: int, idle_us: int) -> list[Trace]:
-        """Open traces not heard of, by the server time in their records, nor asked about for `idle_us`."""
-        return [trace for trace in self if now_us - max(trace.last_seen_us, trace.asked_us) >= idle_us]
+    def overdue(self, now_us: int, patience: Patience) -> list[Trace]:
+        """Open traces to ask about: idle, by the server time in their records, or open for too long."""
+        return [trace for trace in self if now_us - trace.asked_us >= patience.idle_us and patience.ends(trace, now_us)]

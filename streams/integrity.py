@@ -12,13 +12,12 @@ from typing import Any
 import orjson
 
 from pipeline.chain import chunk_digest
+from schemas.findings import Kind, against
 from schemas.records import ArtifactStored, EventsAppended, Finding, TraceCompleted
 from streams.assembly import COMPLETED, Trace
 
-ALTERED = frozenset(
-    {"fork", "hash_mismatch", "broken_link", "count_mismatch", "unreadable", "repeated_seq", "disorder"}
-)
-MISSING = frozenset({"gap", "truncated", "dangling_reference"})
+CLOCKS_DIFFER_US = 5 * 60 * 1_000_000
+"""Clocks of the gateway's replicas, and the wait of a record for its place in the log; microseconds."""
 REFERENCES = ("output_ref", "report_ref")
 NAMED = 10
 Event = dict[str, Any]
@@ -52,15 +51,16 @@ def verify(trace: Trace) -> Verified:
     """Everything the records of a trace say about its integrity."""
     chunks, repeats = _settle_repeats(trace)
     findings = [*repeats, *_digests(chunks), *_links(chunks), *_chunk_gaps(chunks), *_unreadable(chunks)]
-    findings += [*_event_order(chunks), *_dangling(chunks, trace.artifacts)]
+    findings += [*_event_order(chunks), *_backdated(trace, chunks), *_dangling(chunks, trace.artifacts)]
+    findings += [*_beyond(trace), *_lost(trace)]
     if trace.completed is not None and trace.completed_offset is not None:
         findings += _client_counts(chunks, trace.completed, trace.completed_offset)
     kinds = {finding.kind for finding in findings}
     return Verified(
         tuple(chunks),
         tuple(findings),
-        intact=not kinds & ALTERED,
-        complete=not kinds & MISSING and trace.outcome == COMPLETED,
+        intact=not kinds & against("intact"),
+        complete=not kinds & against("complete") and trace.outcome == COMPLETED,
     )
 
 
@@ -88,7 +88,7 @@ def _settle_repeats(trace: Trace) -> tuple[list[Placed], list[Finding]]:
         chunks.append(Placed(first.offset, record, tuple(map(parse, record.events)), receipted))
         for other in others:
             same = first.same_upload(other)
-            kind, how = ("duplicate", "stored again") if same else ("fork", "stored again with other content")
+            kind, how = (Kind.DUPLICATE, "stored again") if same else (Kind.FORK, "stored again with other content")
             findings.append(Finding(kind=kind, detail=f"chunk {seq} {how}", offsets=(first.offset, other.offset)))
     return chunks, findings
 
@@ -101,7 +101,7 @@ def _digests(chunks: Sequence[Placed]) -> Iterator[Finding]:
         )
         if found != record.chunk_digest:
             detail = f"chunk {record.chunk_seq} says {record.chunk_digest}, its bytes say {found}"
-            yield Finding(kind="hash_mismatch", detail=detail, offsets=(chunk.offset,))
+            yield Finding(kind=Kind.HASH_MISMATCH, detail=detail, offsets=(chunk.offset,))
 
 
 def _links(chunks: Sequence[Placed]) -> Iterator[Finding]:
@@ -113,7 +113,9 @@ def _links(chunks: Sequence[Placed]) -> Iterator[Finding]:
         if said is None or (before is None and seq > 0) or (before and said in before.receipted):
             continue
         offsets = (before.offset, chunk.offset) if before else (chunk.offset,)
-        yield Finding(kind="broken_link", detail=f"chunk {seq} follows {said}, which is not before it", offsets=offsets)
+        yield Finding(
+            kind=Kind.BROKEN_LINK, detail=f"chunk {seq} follows {said}, which is not before it", offsets=offsets
+        )
 
 
 def _dangling(chunks: Sequence[Placed], artifacts: Iterable[ArtifactStored]) -> Iterator[Finding]:
@@ -126,13 +128,17 @@ def _dangling(chunks: Sequence[Placed], artifacts: Iterable[ArtifactStored]) -> 
         if event is not None and not known.issuperset(map(event.get, REFERENCES))
     ]
     if lost:
-        yield _about("dangling_reference", "events that refer to files which never came", lost)
+        yield _about(Kind.DANGLING_REFERENCE, "events that refer to files which never came", lost)
 
 
-def _holes(numbers: Iterable[int]) -> list[str]:
-    """The ranges that are missing from 0 to the largest, ascending; the numbers may be huge."""
-    ranges = [(low + 1, high - 1) for low, high in pairwise([-1, *numbers]) if high - low > 1]
-    return [str(low) if low == high else f"{low}-{high}" for low, high in ranges]
+def _holes(placed: Iterable[tuple[int, int]], what: str) -> Iterator[Finding]:
+    """What is missing from 0 to the largest of these (number, offset), ascending; the numbers may be huge."""
+    holes = [(before, after) for before, after in pairwise([(-1, -1), *placed]) if after[0] - before[0] > 1]
+    if holes:
+        ranges = [(low + 1, high - 1) for (low, _), (high, _) in holes]
+        names = [str(low) if low == high else f"{low}-{high}" for low, high in ranges]
+        sides = {offset for sides in holes for _, offset in sides if offset >= 0}
+        yield Finding(kind=Kind.GAP, detail=f"missing {what}: {_some(names)}", offsets=tuple(sorted(sides)[:NAMED]))
 
 
 def _some(names: Sequence[str]) -> str:
@@ -140,29 +146,56 @@ def _some(names: Sequence[str]) -> str:
 
 
 def _chunk_gaps(chunks: Sequence[Placed]) -> Iterator[Finding]:
-    if holes := _holes(chunk.record.chunk_seq for chunk in chunks):
-        yield Finding(kind="gap", detail=f"missing chunks: {_some(holes)}", offsets=())
+    return _holes(((chunk.record.chunk_seq, chunk.offset) for chunk in chunks), "chunks")
 
 
 def _unreadable(chunks: Sequence[Placed]) -> Iterator[Finding]:
     for chunk in chunks:
         if None in chunk.events:
             detail = f"chunk {chunk.record.chunk_seq} has {chunk.events.count(None)} events that are none of ours"
-            yield Finding(kind="unreadable", detail=detail, offsets=(chunk.offset,))
+            yield Finding(kind=Kind.UNREADABLE, detail=detail, offsets=(chunk.offset,))
 
 
 def _event_order(chunks: Sequence[Placed]) -> Iterator[Finding]:
     placed = [(event["seq"], chunk.offset) for chunk in chunks for event in chunk.events if event is not None]
-    if holes := _holes(sorted({seq for seq, _ in placed})):
-        yield Finding(kind="gap", detail=f"missing events: {_some(holes)}", offsets=())
     ordered = sorted(placed)
+    yield from _holes(ordered, "events")
     if again := [(seq, at) for (before, _), (seq, at) in pairwise(ordered) if before == seq]:
-        yield _about("repeated_seq", "events with a number that was taken", again)
+        yield _about(Kind.REPEATED_SEQ, "events with a number that was taken", again)
     if back := [(seq, at) for (before, _), (seq, at) in pairwise(placed) if seq < before]:
-        yield _about("disorder", "events after one with a higher number", back)
+        yield _about(Kind.DISORDER, "events after one with a higher number", back)
 
 
-def _about(kind: str, what: str, placed: Sequence[tuple[int, int]]) -> Finding:
+def _backdated(trace: Trace, chunks: Sequence[Placed]) -> Iterator[Finding]:
+    """The server's times against the order of the log. Those of repeats do not count: nothing is made of them."""
+    dated = [(chunk.offset, chunk.record.received_at_us) for chunk in chunks]
+    if trace.completed is not None and trace.completed_offset is not None:
+        dated.append((trace.completed_offset, trace.completed.completed_at_us))
+    (latest, latest_us), back = (trace.first_offset, trace.created.created_at_us), []
+    for offset, at_us in sorted(dated):
+        if latest_us - at_us > CLOCKS_DIFFER_US:
+            back.append((latest, offset))
+        if at_us > latest_us:
+            latest, latest_us = offset, at_us
+    if back:
+        detail = f"{len(back)} records are dated over five minutes before one that stands before them"
+        yield Finding(
+            kind=Kind.BACKDATED, detail=detail, offsets=tuple(sorted({o for two in back for o in two})[:NAMED])
+        )
+
+
+def _beyond(trace: Trace) -> Iterator[Finding]:
+    if trace.beyond:
+        detail = f"{trace.beyond} records are beyond what a revision can hold"
+        yield Finding(kind=Kind.OVERSIZE, detail=detail, offsets=(trace.beyond_from,))
+
+
+def _lost(trace: Trace) -> Iterator[Finding]:
+    if left := trace.chunks.left:
+        yield Finding(kind=Kind.LOST, detail=f"the log lost {len(left)} chunks", offsets=tuple(left[:NAMED]))
+
+
+def _about(kind: Kind, what: str, placed: Sequence[tuple[int, int]]) -> Finding:
     offsets = tuple(sorted({offset for _, offset in placed})[:NAMED])
     return Finding(kind=kind, detail=f"{what}: {_some([str(seq) for seq, _ in placed])}", offsets=offsets)
 
@@ -174,16 +207,16 @@ def _client_counts(chunks: Sequence[Placed], said: TraceCompleted, completed_off
     in_time = sum(len(chunk.events) for chunk in on_time)
     if said.event_count is not None and total < said.event_count:
         detail = f"the client sent {said.event_count} events, the log has {total}"
-        yield Finding(kind="truncated", detail=detail, offsets=(completed_offset,))
+        yield Finding(kind=Kind.TRUNCATED, detail=detail, offsets=(completed_offset,))
     elif said.event_count is not None and in_time > said.event_count:
         detail = f"the client sent {said.event_count} events, the log had {in_time}"
-        yield Finding(kind="count_mismatch", detail=detail, offsets=(completed_offset,))
+        yield Finding(kind=Kind.COUNT_MISMATCH, detail=detail, offsets=(completed_offset,))
     if said.last_digest is None:
         return
     last = next((chunk for chunk in chunks if said.last_digest in chunk.receipted), None)
     if last is None:
         detail = f"the chunk of the client's last receipt, {said.last_digest}, is not in the log"
-        yield Finding(kind="truncated", detail=detail, offsets=(completed_offset,))
+        yield Finding(kind=Kind.TRUNCATED, detail=detail, offsets=(completed_offset,))
     elif beyond := [chunk for chunk in on_time if chunk.record.chunk_seq > last.record.chunk_seq]:
         detail = f"{len(beyond)} chunks follow the one of the client's last receipt"
-        yield Finding(kind="count_mismatch", detail=detail, offsets=tuple(chunk.offset for chunk in beyond[:NAMED]))
+        yield Finding(kind=Kind.COUNT_MISMATCH, detail=detail, offsets=tuple(chunk.offset for chunk in beyond[:NAMED]))

@@ -1,4 +1,6 @@
-"""Everything the assembler writes, through one idempotent producer; each call returns when the log has it."""
+"""Everything the assembler writes, through one idempotent producer; a call returns when the log has it."""
+
+from asyncio import Future
 
 from aiokafka import AIOKafkaProducer
 
@@ -29,9 +31,11 @@ class Outbox:
         """Send what is left and disconnect."""
         await self._producer.stop()
 
-    async def revision(self, assembled: TraceAssembled) -> None:
-        """A revision of a trace."""
-        await self._send(TRACE_ASSEMBLED.name, assembled.trace_id, assembled)
+    async def revision(self, assembled: TraceAssembled) -> Future[object]:
+        """A revision of a trace: it is on its way, in order, and the future is done when the log has it."""
+        key = assembled.trace_id.encode()
+        out: Future[object] = await self._producer.send(TRACE_ASSEMBLED.name, encode(assembled), key=key)
+        return out
 
     async def expiry(self, expired: TraceExpired, partition: int) -> None:
         """The end of an idle trace, into the partition of the log where the trace is."""

@@ -3,12 +3,15 @@
 A lease is the state of a partition in one generation of the consumer group. It starts at the group's committed offset
 with the open traces rebuilt from the log, silently; from there every record is handled with its effects, in order and
 without holes, whatever the stream delivers: what it left out is read from the log, what it repeats is passed over.
+Effects are begun in order, and go on while the next records are folded; an offset is applied once they are out.
 """
 
 import dataclasses
-from collections.abc import AsyncIterator
+from asyncio import Future
+from collections import deque
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from aiokafka.structs import ConsumerRecord
 
@@ -19,11 +22,14 @@ from pipeline.errors import Invalid
 from pipeline.objectstore import ObjectStore
 from pipeline.telemetry import logger
 from schemas.codec import UndecodableRecord, decode
-from schemas.records import AssemblyProgress, Record, TraceAssembled, TraceCreated
+from schemas.records import AssemblyProgress, EventsAppended, Record, TraceAssembled, TraceCreated
 from schemas.topics import TRACE_LOG
 from streams.assembly import OpenTraces, Trace, begin
+from streams.held import Memory, hold
 from streams.revision import assemble
 
+# With their documents inside, these may take 128 KiB each.
+MOST_UNDER_WAY = 200
 log = logger(__name__)
 
 
@@ -33,6 +39,9 @@ class Log(Protocol):
     def read(self, partition: int, start: int, end: int) -> AsyncIterator[ConsumerRecord]:
         """The records of [start, end) that the log still holds, in order."""
 
+    def pick(self, partition: int, offsets: Sequence[int]) -> AsyncIterator[ConsumerRecord]:
+        """The records at these offsets, ascending, that the log still holds."""
+
     async def committed(self, partition: int) -> int:
         """Next offset of the group; the beginning of the log where it has committed nothing."""
 
@@ -41,34 +50,65 @@ class Log(Protocol):
 
 
 class Out(Protocol):
-    """Where effects go; each returns when the log has them."""
+    """Where effects go."""
 
     @property
     def dead_letters(self) -> DeadLetters:
         """Takes the records that are refused."""
 
-    async def revision(self, assembled: TraceAssembled) -> None:
-        """Write a revision."""
+    async def revision(self, assembled: TraceAssembled) -> Future[object]:
+        """Hand over a revision, behind those before it; the future is done when the log has it."""
+
+
+class UnderWay(NamedTuple):
+    """An effect that is begun: the record it belongs to, where that record's trace begins, and when it is out."""
+
+    offset: int
+    first_offset: int
+    out: Future[object]
 
 
 @dataclass(slots=True)
 class Lease:
-    """A partition in one generation. `applied` and `rebuild_from` move together, after the effects are out."""
+    """A partition in one generation. Records before `seen` are folded, those before `applied` are done for good."""
 
     partition: int
     generation: int
-    applied: int
-    rebuild_from: int
-    open: OpenTraces = field(default_factory=OpenTraces)
+    seen: int
+    open: OpenTraces
+    under_way: deque[UnderWay] = field(default_factory=deque)
 
-    def advance(self, next_offset: int) -> None:
-        """Everything before `next_offset` is done for good."""
-        self.applied = next_offset
-        self.rebuild_from = self.open.rebuild_from(next_offset)
+    @property
+    def applied(self) -> int:
+        """The next offset to begin with, should the work end here."""
+        self._drop_what_is_out()
+        return self.under_way[0].offset if self.under_way else self.seen
 
     def progress(self) -> AssemblyProgress:
-        """The mark that belongs to a commit of `applied`."""
-        return AssemblyProgress(partition=self.partition, rebuild_from=self.rebuild_from, committed_offset=self.applied)
+        """The mark that belongs to a commit of `applied`. A trace whose revision is under way counts as open."""
+        applied = self.applied
+        begins = min([applied, self.open.begins(applied), *(effect.first_offset for effect in self.under_way)])
+        return AssemblyProgress(partition=self.partition, rebuild_from=begins, committed_offset=applied)
+
+    async def wait(self, most: int) -> None:
+        """Returns when at most so many effects are under way. Raises what one has failed with."""
+        while len(self.under_way) > most:
+            await self.under_way[0].out
+            self._drop_what_is_out()
+        self.check()
+
+    def check(self) -> None:
+        """Raises what an effect has failed with: then nothing after it can be done for good."""
+        if self.under_way and self.under_way[0].out.done():
+            self.under_way[0].out.result()
+
+    def _drop_what_is_out(self) -> None:
+        while self.under_way and _is_out(self.under_way[0].out):
+            self.under_way.popleft()
+
+
+def _is_out(out: Future[object]) -> bool:
+    return out.done() and not out.cancelled() and out.exception() is None
 
 
 def rebuild_start(mark: AssemblyProgress | None, committed: int) -> int:
@@ -76,14 +116,13 @@ def rebuild_start(mark: AssemblyProgress | None, committed: int) -> int:
     return mark.rebuild_from if mark is not None and mark.committed_offset <= committed else 0
 
 
-async def restore(log: Log, partition: int, generation: int) -> Lease:
+async def restore(log: Log, partition: int, generation: int, memory: Memory) -> Lease:
     """The lease as the last committed offset left it."""
     committed = await log.committed(partition)
-    lease = Lease(partition, generation, committed, committed)
+    lease = Lease(partition, generation, committed, OpenTraces(memory))
     async for logged in log.read(partition, rebuild_start(await log.mark(partition), committed), committed):
         if (record := _record(logged)) is not None and (trace := lease.open.apply(logged.offset, record)):
             lease.open.release(trace)
-    lease.advance(committed)
     return lease
 
 
@@ -112,21 +151,23 @@ class Assembler:
         self._log, self._store, self._out, self._inline_limit = log, store, out, inline_limit
 
     async def take(self, lease: Lease, delivered: ConsumerRecord) -> None:
-        """Handle what the stream delivered, after what it left out. Returns when all of it is done for good."""
-        async for logged in self._log.read(lease.partition, lease.applied, delivered.offset):
+        """Fold what the stream delivered, after what it left out, and begin its effects."""
+        async for logged in self._log.read(lease.partition, lease.seen, delivered.offset):
             await self._handle(lease, logged)
-        if delivered.offset >= lease.applied:
+        if delivered.offset >= lease.seen:
             await self._handle(lease, delivered)
 
     async def _handle(self, lease: Lease, logged: ConsumerRecord) -> None:
         async def fold(record: Record) -> None:
             trace_record(record, logged.key)
             if trace := await self._revised(lease, logged, record):
-                await self._emit(trace, lease.partition)
+                out = await self._emit(trace, lease.partition)
+                lease.under_way.append(UnderWay(logged.offset, trace.first_offset, out))
                 lease.open.release(trace)
 
         await settle(fold, logged, self._out.dead_letters)
-        lease.advance(logged.offset + 1)
+        lease.seen = logged.offset + 1
+        await lease.wait(MOST_UNDER_WAY)
 
     async def _revised(self, lease: Lease, logged: ConsumerRecord, record: Record) -> Trace | None:
         begins = lease.open.lacks(record)
@@ -147,8 +188,18 @@ class Assembler:
             raise Invalid(f"the log holds no beginning of this trace at offset {begins}")
         return trace if trace.apply(logged.offset, late) else None
 
-    async def _emit(self, trace: Trace, partition: int) -> None:
+    async def _emit(self, trace: Trace, partition: int) -> Future[object]:
+        await self._fetch(trace, partition)
         assembled, document = assemble(trace, partition)
         sealed = await seal(document, assembled.trace_id, self._store, self._inline_limit)
         log.info("assembled", trace_id=assembled.trace_id, revision=trace.revision, intact=assembled.intact)
-        await self._out.revision(dataclasses.replace(assembled, document=sealed.inline, document_ref=sealed.ref))
+        return await self._out.revision(dataclasses.replace(assembled, document=sealed.inline, document_ref=sealed.ref))
+
+    async def _fetch(self, trace: Trace, partition: int) -> None:
+        """Bring back from the log the chunks for which there was no room."""
+        found = [
+            hold(record, logged.offset)
+            async for logged in self._log.pick(partition, trace.chunks.left)
+            if isinstance(record := _record(logged), EventsAppended)
+        ]
+        trace.chunks.put_back(found)

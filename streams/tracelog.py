@@ -3,12 +3,12 @@
 Each reading has a consumer of its own, so that one may be begun while another is under way.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 
 from aiokafka.structs import ConsumerRecord, TopicPartition
 
 from pipeline.kafka import admin
-from pipeline.logreader import read, reader
+from pipeline.logreader import pick, read, reader
 from pipeline.settings import KafkaSettings
 from schemas.codec import decode
 from schemas.records import AssemblyProgress
@@ -49,3 +49,7 @@ class TraceLog:
     def read(self, partition: int, start: int, end: int) -> AsyncIterator[ConsumerRecord]:
         """The records of [start, end) of trace-log that it still holds, in order."""
         return read(self._kafka, TopicPartition(TRACE_LOG.name, partition), start, end)
+
+    def pick(self, partition: int, offsets: Sequence[int]) -> AsyncIterator[ConsumerRecord]:
+        """The records of trace-log at these offsets, ascending, that it still holds."""
+        return pick(self._kafka, TopicPartition(TRACE_LOG.name, partition), offsets)

@@ -111,6 +111,28 @@ async def test_an_idle_trace_expires_by_a_record_even_where_nothing_else_happens
     assert (revision.outcome, revision.complete, revision.first_offset) == ("abandoned", False, offset)
 
 
+async def test_a_worker_without_room_finds_the_chunks_of_open_traces_in_the_log(lab: Lab) -> None:
+    traces = numbers(20)
+    with lab.worker(MAX_OPEN_BYTES="0"):
+        await asyncio.gather(*(lab.session(n, chunks=6, pause_s=0.05) for n in traces))
+        values = await lab.revisions(came(traces))
+    for number in traces:
+        assert [(r.revision, r.event_count, r.findings) for r in of(values, number)] == [(1, 18, ())]
+
+
+async def test_an_old_trace_expires_however_busy_it_is(lab: Lab) -> None:
+    [trace] = numbers(1)
+    begun_us = time.time_ns() // 1000
+    offset = await lab.write(created(trace, created_at_us=begun_us))
+    with lab.worker(TRACE_LONGEST_S="2"):
+        for seq in range(20):
+            await lab.write(chunk(seq, number=trace, created_offset=offset, received_at_us=time.time_ns() // 1000))
+            await asyncio.sleep(0.2)
+        revisions = of(await lab.revisions(came(range(trace, trace + 1))), trace)
+    assert (revisions[0].outcome, revisions[0].revision) == ("abandoned", 1)
+    assert 5 <= revisions[0].chunk_count < 20
+
+
 async def test_partitions_move_between_workers_without_loss(lab: Lab) -> None:
     traces = numbers(40)
     with lab.worker() as first:

@@ -48,6 +48,8 @@ BAD = {
     "MAX_SPOOL_BYTES": "0",
     "ARTIFACT_TYPES": "text",
     "TRACE_IDLE_S": "0",
+    "TRACE_LONGEST_S": "864001",
+    "MAX_OPEN_BYTES": "-1",
     "INLINE_DOCUMENT_BYTES": "0",
     "SANDBOX_PARALLEL": "0",
     "SANDBOX_RUN_TIMEOUT_S": "0",

@@ -67,7 +67,7 @@ def _compare(schema: dict[str, object], record: type) -> None:
     assert [f["name"] for f in fields] == [f.name for f in dataclasses.fields(record)]
     assert all(f["doc"] for f in fields)
     optional = [f["name"] for f in fields if "default" in f]
-    assert optional == [f.name for f in dataclasses.fields(record) if f.default is None]
+    assert optional == [f.name for f in dataclasses.fields(record) if f.default is not dataclasses.MISSING]
 
 
 def test_every_record_is_in_a_topic() -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable
+import asyncio
+from asyncio import Future
+from collections.abc import AsyncIterator, Iterable, Sequence
 from typing import Any
 
 from aiokafka.structs import ConsumerRecord
@@ -13,9 +15,17 @@ from pipeline.objectstore import ObjectMissing
 from schemas.codec import encode
 from schemas.records import AssemblyProgress, Record, TraceAssembled
 from schemas.topics import TRACE_LOG
+from streams.assembly import OpenTraces
+from streams.held import Memory
 from streams.partition import Assembler, Lease
 
 PARTITION = 0
+ROOM = 1 << 30
+
+
+def new_lease(generation: int = 1, room: int = ROOM) -> Lease:
+    """A lease at the beginning of the log."""
+    return Lease(PARTITION, generation, 0, OpenTraces(Memory(room)))
 
 
 def logged(offset: int, value: bytes, key: bytes) -> ConsumerRecord:
@@ -46,6 +56,10 @@ class MemoryLog:
         for record in self.records[max(start, 0) : end]:
             yield record
 
+    async def pick(self, partition: int, offsets: Sequence[int]) -> AsyncIterator[ConsumerRecord]:
+        for offset in offsets:
+            yield self.records[offset]
+
     async def committed(self, partition: int) -> int:
         return self.place
 
@@ -61,8 +75,11 @@ class Written:
         self.letters: list[tuple[int, str]] = []
         self.dead_letters = DeadLetters(self, "streams", "assembly")
 
-    async def revision(self, assembled: TraceAssembled) -> None:
+    async def revision(self, assembled: TraceAssembled) -> Future[object]:
         self.revisions.append(assembled)
+        out: Future[object] = asyncio.get_running_loop().create_future()
+        out.set_result(None)
+        return out
 
     async def send_and_wait(self, topic: str, value: Any, key: Any, headers: list[tuple[str, bytes]]) -> None:
         said = dict(headers)
@@ -97,10 +114,10 @@ class Shelf:
         return sorted(key for key in self.objects if key.startswith(prefix))
 
 
-async def run(log: MemoryLog, shelf: Shelf | None = None, inline_limit: int = 1 << 20) -> Written:
-    """Everything in the log, taken once from its beginning by one worker."""
+async def run(log: MemoryLog, shelf: Shelf | None = None, inline_limit: int = 1 << 20, room: int = ROOM) -> Written:
+    """Everything in the log, taken once from its beginning by one worker with so much room for open traces."""
     out = Written()
-    assembler, lease = Assembler(log, shelf or Shelf(), out, inline_limit), Lease(PARTITION, 1, 0, 0)
+    assembler, lease = Assembler(log, shelf or Shelf(), out, inline_limit), new_lease(room=room)
     for record in log.records:
         await assembler.take(lease, record)
     return out

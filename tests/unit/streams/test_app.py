@@ -15,9 +15,10 @@ from pipeline.settings import KafkaSettings
 from schemas.records import AssemblyProgress
 from schemas.topics import TRACE_LOG
 from streams.app import LeaseConsumer, make_app
+from streams.held import Memory
 from streams.leases import Leases
 from streams.outbox import Outbox
-from tests.unit.streams.memory import PARTITION, MemoryLog
+from tests.unit.streams.memory import PARTITION, ROOM, MemoryLog
 
 PLACE = TP(TRACE_LOG.name, PARTITION)
 GENERATION = 3
@@ -43,7 +44,7 @@ async def consumer(outbox: Marked) -> AsyncIterator[LeaseConsumer]:
     """A consumer that never connects, to which Faust has acked offset 2001 while 2000 is still being handled."""
     log = MemoryLog()
     log.place = 2000
-    app = make_app(KafkaSettings(), Leases(log), outbox)
+    app = make_app(KafkaSettings(), Leases(log, Memory(ROOM)), outbox)
     app.consumer_generation_id = GENERATION
     await app.leases.get(PARTITION, GENERATION)
     consumer = app.consumer
@@ -73,7 +74,7 @@ async def test_only_what_was_applied_is_committed_and_then_marked(
     monkeypatch.setattr(consumer, "_commit_offsets", commit)
     assert not await consumer._commit_tps([PLACE], True)
     lease = await consumer.app.leases.get(PARTITION, GENERATION)
-    lease.advance(2001)
+    lease.seen = 2001
     assert await consumer._commit_tps([PLACE], True)
     assert commits == [{PLACE: 2001}]
     assert outbox.marks == [AssemblyProgress(partition=PARTITION, rebuild_from=2001, committed_offset=2001)]

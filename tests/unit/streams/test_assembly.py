@@ -6,15 +6,20 @@ import dataclasses
 
 import pytest
 
+import streams.assembly
 from schemas.records import ArtifactStored, Record, TraceErased, TraceExpired
-from streams.assembly import OpenTraces
+from streams.assembly import OpenTraces, Patience
+from streams.held import Memory
 from tests.support.traces import SECOND_US, START_US, chain, chunk, completed, created, trace_id
+from tests.unit.streams.memory import ROOM
 
 HOUR_US = 3600 * SECOND_US
 
 
-def expired(at_us: int, idle_us: int = HOUR_US) -> TraceExpired:
-    return TraceExpired(trace_id=trace_id(1), project="default", created_offset=0, expired_at_us=at_us, idle_us=idle_us)
+def expired(at_us: int, idle_us: int = HOUR_US, age_us: int = 0) -> TraceExpired:
+    return TraceExpired(
+        trace_id=trace_id(1), project="default", created_offset=0, expired_at_us=at_us, idle_us=idle_us, age_us=age_us
+    )
 
 
 def artifact(name: str, sha: str = "a") -> ArtifactStored:
@@ -38,7 +43,7 @@ ERASED = TraceErased(trace_id=trace_id(1), project="default", erased_at_us=START
 
 def revisions(*records: Record) -> list[tuple[int, str, int]]:
     """(revision, outcome, offset) of what a trace's records make, when the trace is kept after its end."""
-    open_traces, found = OpenTraces(), []
+    open_traces, found = OpenTraces(Memory(ROOM)), []
     for offset, record in enumerate(records):
         if trace := open_traces.apply(offset, record):
             found.append((trace.revision, trace.outcome, offset))
@@ -90,7 +95,7 @@ def test_an_expiry_that_crossed_with_a_chunk_is_void() -> None:
 
 
 def test_an_erased_trace_makes_no_revision_and_is_dropped() -> None:
-    open_traces = OpenTraces()
+    open_traces = OpenTraces(Memory(ROOM))
     records: tuple[Record, ...] = (created(), chunk(0), ERASED)
     for offset, record in enumerate(records):
         assert open_traces.apply(offset, record) is None
@@ -98,7 +103,7 @@ def test_an_erased_trace_makes_no_revision_and_is_dropped() -> None:
 
 
 def test_a_record_taken_twice_changes_nothing_and_answers_the_same() -> None:
-    open_traces = OpenTraces()
+    open_traces = OpenTraces(Memory(ROOM))
     records: tuple[Record, ...] = (created(), chunk(0), completed())
     for offset, record in enumerate(records):
         first, again = open_traces.apply(offset, record), open_traces.apply(offset, record)
@@ -108,7 +113,7 @@ def test_a_record_taken_twice_changes_nothing_and_answers_the_same() -> None:
 
 
 def test_only_what_a_closed_trace_could_become_needs_the_log() -> None:
-    open_traces = OpenTraces()
+    open_traces = OpenTraces(Memory(ROOM))
     open_traces.apply(4, created(1))
     assert open_traces.lacks(chunk(0, number=1)) is None
     assert open_traces.lacks(chunk(0, number=2, created_offset=7)) == 7
@@ -116,23 +121,46 @@ def test_only_what_a_closed_trace_could_become_needs_the_log() -> None:
     assert open_traces.lacks(expired(START_US)) is None
 
 
-def test_rebuilding_starts_at_the_oldest_open_trace() -> None:
-    open_traces = OpenTraces()
-    assert open_traces.rebuild_from(3) == 3
+def test_the_oldest_open_trace_says_where_open_traces_begin() -> None:
+    open_traces = OpenTraces(Memory(ROOM))
+    assert open_traces.begins(9) == 9
     open_traces.apply(3, created(1))
     open_traces.apply(4, created(2))
-    assert open_traces.rebuild_from(5) == 3
+    assert open_traces.begins(9) == 3
     finished = open_traces.apply(5, completed(number=1, created_offset=3))
     assert finished is not None
-    assert open_traces.rebuild_from(6) == 3
     open_traces.release(finished)
-    assert open_traces.rebuild_from(6) == 4
+    assert open_traces.begins(9) == 4
 
 
-@pytest.mark.parametrize(("later_us", "idle"), [(HOUR_US - 1, 0), (HOUR_US, 1)])
-def test_idle_is_judged_by_the_newest_server_time_of_the_trace(later_us: int, idle: int) -> None:
-    open_traces = OpenTraces()
+@pytest.mark.parametrize(("later_us", "overdue"), [(HOUR_US - 1, 0), (HOUR_US, 1)])
+def test_idle_is_judged_by_the_newest_server_time_of_the_trace(later_us: int, overdue: int) -> None:
+    open_traces = OpenTraces(Memory(ROOM))
     open_traces.apply(0, created())
     open_traces.apply(1, chunk(0))
     heard_us = chunk(0).received_at_us
-    assert len(open_traces.idle(heard_us + later_us, HOUR_US)) == idle
+    assert len(open_traces.overdue(heard_us + later_us, Patience(HOUR_US, 10 * HOUR_US))) == overdue
+
+
+@pytest.mark.parametrize(("age_us", "ends"), [(0, 0), (HOUR_US, 1), (HOUR_US + 1, 0)])
+def test_a_trace_may_be_open_only_so_long_however_busy_it_is(age_us: int, ends: int) -> None:
+    busy = chunk(0, received_at_us=START_US + HOUR_US)
+    assert len(revisions(created(), busy, expired(START_US + HOUR_US, age_us=age_us))) == ends
+
+
+def test_what_is_beyond_the_largest_trace_is_not_held_and_is_said_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    sent = chain(4)
+    room = sum(sum(map(len, c.events)) + streams.assembly.RECORD_COUNTS for c in sent[:2])
+    monkeypatch.setattr(streams.assembly, "LARGEST_TRACE", room)
+    open_traces = OpenTraces(Memory(ROOM))
+    records: list[Record] = [created(), *sent[:3], completed(sent), sent[3], artifact("log")]
+    made = [open_traces.apply(offset, record) for offset, record in enumerate(records)]
+    trace = made[4]
+    assert trace is not None
+    assert [found is not None for found in made] == [False] * 4 + [True, False, False]
+    assert ([held.offset for held in trace.chunks], trace.beyond, trace.beyond_from) == ([1, 2], 3, 3)
+
+
+def test_what_comes_beyond_after_the_end_makes_one_revision(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(streams.assembly, "LARGEST_TRACE", 0)
+    assert [at for _, _, at in revisions(created(), completed(), chunk(0), chunk(1))] == [1, 2]

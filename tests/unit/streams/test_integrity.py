@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from schemas.records import ArtifactStored, EventsAppended, Record, TraceCompleted
 from streams.assembly import Trace, begin
-from streams.integrity import Verified, verify
-from tests.support.traces import START_US, chain, chunk, completed, created, note
+from streams.integrity import CLOCKS_DIFFER_US, Verified, verify
+from tests.support.traces import SECOND_US, START_US, chain, chunk, completed, created, note
 
 
 def told(*records: Record) -> Trace:
@@ -119,6 +119,7 @@ def test_a_missing_chunk_is_a_gap_in_chunks_and_in_events() -> None:
     verified = verify(told(sent[0], sent[3], completed()))
     details = [finding.detail for finding in verified.findings]
     assert details == ["missing chunks: 1-2", "missing events: 3-8"]
+    assert [finding.offsets for finding in verified.findings] == [(1, 2), (1, 2)]
     assert (verified.intact, verified.complete) == (True, False)
 
 
@@ -191,3 +192,40 @@ def test_a_reference_to_a_file_that_never_came_is_found_and_settled_when_it_come
     )
     assert finding.detail.endswith(": 2")
     assert found(*sent, completed(sent), *files) == ([], True, True)
+
+
+LATER_US = CLOCKS_DIFFER_US + 200 * SECOND_US
+
+
+def test_a_record_dated_long_before_one_that_stands_before_it_is_backdated() -> None:
+    sent = chain(3)
+    sent[1] = dataclasses.replace(sent[1], received_at_us=START_US - LATER_US)
+    [finding] = verify(told(*sent, completed(sent))).findings
+    assert (finding.kind, finding.offsets) == ("backdated", (1, 2))
+
+
+def test_an_end_and_a_beginning_have_dates_too() -> None:
+    sent = chain(1)
+    assert found(*sent, completed(sent, completed_at_us=START_US - LATER_US)) == (["backdated"], False, True)
+    trace = begin(created(created_at_us=START_US + LATER_US), 0)
+    records: tuple[Record, ...] = (*sent, completed(sent))
+    for offset, record in enumerate(records, start=1):
+        trace.apply(offset, record)
+    assert [finding.kind for finding in verify(trace).findings] == ["backdated"]
+
+
+def test_clocks_of_replicas_may_differ_and_repeats_keep_their_dates() -> None:
+    sent = chain(3)
+    sent[1] = dataclasses.replace(sent[1], received_at_us=sent[0].received_at_us - CLOCKS_DIFFER_US)
+    assert found(*sent, completed(sent)) == ([], True, True)
+    old = dataclasses.replace(sent[2], received_at_us=0)
+    assert found(*sent, old, completed(sent)) == (["duplicate"], True, True)
+
+
+def test_what_was_beyond_the_largest_trace_is_said() -> None:
+    sent = chain(2)
+    trace = told(*sent, completed(sent))
+    trace.beyond, trace.beyond_from = 3, 7
+    verified = verify(trace)
+    [finding] = verified.findings
+    assert (finding.kind, finding.offsets, verified.intact, verified.complete) == ("oversize", (7,), True, False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from asyncio import Future
 from typing import Any
 
 import pytest
@@ -10,12 +11,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import pipeline.each
+import streams.partition
 from schemas.codec import encode
 from schemas.records import AssemblyProgress, Record, TraceAssembled, TraceErased, TraceExpired
-from streams.leases import Leases, expire_idle
-from streams.partition import Assembler, Lease, rebuild_start, restore
+from streams.assembly import Patience
+from streams.held import Memory
+from streams.leases import Leases, expire
+from streams.partition import Assembler, Lease, UnderWay, rebuild_start, restore
 from tests.support.traces import START_US, chunk, completed, created, trace_id
-from tests.unit.streams.memory import PARTITION, MemoryLog, Shelf, Written, run
+from tests.unit.streams.memory import PARTITION, ROOM, MemoryLog, Shelf, Written, new_lease, run
 
 TRACES = (1, 2, 3)
 
@@ -60,7 +64,7 @@ async def _with_crashes(log: MemoryLog, crashes: list[tuple[int, int, bool]]) ->
     out = Written()
     assembler = Assembler(log, Shelf(), out, 1 << 20)
     for generation, (taken, uncommitted, marked) in enumerate([*crashes, (len(log.records), 0, True)]):
-        lease = await restore(log, PARTITION, generation)
+        lease = await restore(log, PARTITION, generation, Memory(ROOM))
         for count, record in enumerate(log.records[lease.applied :][:taken]):
             if count == taken - uncommitted:
                 log.place, log.newest = lease.applied, lease.progress() if marked else log.newest
@@ -97,7 +101,7 @@ def test_a_trace_comes_out_the_same_whatever_else_is_in_the_log(records: list[Re
 async def test_a_hole_in_what_is_delivered_is_filled_from_the_log() -> None:
     log = MemoryLog([created(1), completed(number=1), created(2)])
     out = Written()
-    lease = Lease(PARTITION, 1, 0, 0)
+    lease = new_lease()
     await Assembler(log, Shelf(), out, 1 << 20).take(lease, log.records[-1])
     assert [r.trace_id for r in out.revisions] == [trace_id(1)]
     assert lease.applied == 3
@@ -106,7 +110,7 @@ async def test_a_hole_in_what_is_delivered_is_filled_from_the_log() -> None:
 async def test_what_was_applied_is_passed_over() -> None:
     log = MemoryLog([created(), completed()])
     out = Written()
-    assembler, lease = Assembler(log, Shelf(), out, 1 << 20), Lease(PARTITION, 1, 0, 0)
+    assembler, lease = Assembler(log, Shelf(), out, 1 << 20), new_lease()
     for record in (*log.records, *log.records):
         await assembler.take(lease, record)
     assert len(out.revisions) == 1
@@ -115,18 +119,18 @@ async def test_what_was_applied_is_passed_over() -> None:
 @pytest.mark.parametrize("last", [completed(), b"poison"], ids=["revision", "dead letter"])
 async def test_an_offset_is_not_done_before_its_effect_is_out(last: Record | bytes) -> None:
     class Broken(Written):
-        async def revision(self, assembled: TraceAssembled) -> None:
+        async def revision(self, assembled: TraceAssembled) -> Future[object]:
             raise ConnectionError("the log is away")
 
         async def send_and_wait(self, topic: str, value: Any, key: Any, headers: list[tuple[str, bytes]]) -> None:
             raise ConnectionError("the log is away")
 
-    log, lease = MemoryLog([created(), last]), Lease(PARTITION, 1, 0, 0)
+    log, lease = MemoryLog([created(), last]), new_lease()
     assembler = Assembler(log, Shelf(), Broken(), 1 << 20)
     await assembler.take(lease, log.records[0])
     with pytest.raises(ConnectionError):
         await assembler.take(lease, log.records[1])
-    assert (lease.applied, lease.rebuild_from) == (1, 0)
+    assert (lease.applied, lease.progress().rebuild_from) == (1, 0)
 
 
 async def test_a_revision_waits_for_the_object_store_and_is_not_lost(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -151,18 +155,67 @@ async def test_nothing_of_a_trace_comes_out_after_its_erasure() -> None:
     assert (out.revisions, out.letters) == ([], [])
 
 
-def test_progress_moves_only_with_what_is_applied() -> None:
-    lease = Lease(PARTITION, 1, 0, 0)
-    lease.advance(1)
+async def test_progress_moves_only_with_effects_that_are_out_in_the_order_of_the_log() -> None:
+    lease, loop = new_lease(), asyncio.get_running_loop()
+    first, second = loop.create_future(), loop.create_future()
+    lease.seen = 9
+    lease.under_way.extend([UnderWay(4, 1, first), UnderWay(6, 3, second)])
+    assert lease.progress() == AssemblyProgress(partition=PARTITION, rebuild_from=1, committed_offset=4)
+    second.set_result(None)
+    assert lease.progress() == AssemblyProgress(partition=PARTITION, rebuild_from=1, committed_offset=4)
+    first.set_result(None)
+    assert lease.progress() == AssemblyProgress(partition=PARTITION, rebuild_from=9, committed_offset=9)
+
+
+async def test_rebuilding_starts_at_the_oldest_trace_that_was_open_where_the_commit_is() -> None:
+    lease = new_lease()
     lease.open.apply(1, created())
-    lease.advance(2)
+    lease.seen = 2
     assert lease.progress() == AssemblyProgress(partition=PARTITION, rebuild_from=1, committed_offset=2)
-    finished = lease.open.apply(2, completed(created_offset=1))
-    assert finished is not None
-    lease.open.release(finished)
-    assert lease.progress().rebuild_from == 1
-    lease.advance(3)
-    assert lease.progress().rebuild_from == 3
+    # A trace that began after the commit is read anyway.
+    lease.under_way.append(UnderWay(0, 0, asyncio.get_running_loop().create_future()))
+    assert lease.progress() == AssemblyProgress(partition=PARTITION, rebuild_from=0, committed_offset=0)
+
+
+async def test_an_effect_that_failed_is_raised_and_nothing_after_it_is_applied() -> None:
+    lease, failed = new_lease(), asyncio.get_running_loop().create_future()
+    lease.seen = 9
+    lease.under_way.append(UnderWay(4, 1, failed))
+    lease.check()
+    failed.set_exception(ConnectionError("the log is away"))
+    assert lease.applied == 4
+    with pytest.raises(ConnectionError):
+        lease.check()
+    with pytest.raises(ConnectionError):
+        await lease.wait(0)
+
+
+async def test_so_many_effects_may_be_under_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Slow(Written):
+        def __init__(self) -> None:
+            super().__init__()
+            self.outs: list[Future[object]] = []
+
+        async def revision(self, assembled: TraceAssembled) -> Future[object]:
+            self.outs.append(asyncio.get_running_loop().create_future())
+            return self.outs[-1]
+
+    monkeypatch.setattr(streams.partition, "MOST_UNDER_WAY", 2)
+    log = MemoryLog([record for n in (1, 2, 3) for record in (created(n), completed(number=n))])
+    out, lease = Slow(), new_lease()
+    taking = asyncio.create_task(_take_all(Assembler(log, Shelf(), out, 1 << 20), lease, log))
+    while len(out.outs) < 3:  # noqa: ASYNC110  # a turn of the loop
+        await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert (lease.applied, taking.done()) == (1, False)
+    out.outs[0].set_result(None)
+    await taking
+    assert (lease.applied, lease.seen) == (3, 6)
+
+
+async def _take_all(assembler: Assembler, lease: Lease, log: MemoryLog) -> None:
+    for record in log.records:
+        await assembler.take(lease, record)
 
 
 @pytest.mark.parametrize(("committed", "start"), [(4, 0), (5, 2), (9, 2)])
@@ -173,7 +226,7 @@ def test_a_mark_ahead_of_the_commit_is_not_believed(committed: int, start: int) 
 
 
 async def test_a_lease_lasts_one_generation() -> None:
-    leases = Leases(MemoryLog())
+    leases = Leases(MemoryLog(), Memory(ROOM))
     first = await leases.get(PARTITION, 1)
     assert await leases.get(PARTITION, 1) is first
     assert await leases.get(PARTITION, 2) is not first
@@ -181,7 +234,7 @@ async def test_a_lease_lasts_one_generation() -> None:
 
 
 async def test_marks_are_written_when_the_start_of_a_rebuild_has_moved_far() -> None:
-    leases, written = Leases(MemoryLog()), []
+    leases, written = Leases(MemoryLog(), Memory(ROOM)), []
 
     async def write(mark: AssemblyProgress) -> None:
         written.append(mark.rebuild_from)
@@ -192,13 +245,14 @@ async def test_marks_are_written_when_the_start_of_a_rebuild_has_moved_far() -> 
     assert written == [500, 1000]
 
 
-async def test_an_idle_trace_is_asked_about_once() -> None:
-    lease, asked = Lease(PARTITION, 1, 0, 0), []
+@pytest.mark.parametrize("patience", [Patience(60, 10**12), Patience(10**12, 60)], ids=["idle", "old"])
+async def test_a_trace_that_has_had_its_time_is_asked_about_once(patience: Patience) -> None:
+    lease, asked = new_lease(), []
     lease.open.apply(0, created())
 
     async def write(expired: TraceExpired, partition: int) -> None:
-        asked.append((expired.trace_id, expired.idle_us, partition))
+        asked.append((expired.trace_id, expired.idle_us, expired.age_us, partition))
 
-    for _ in range(2):
-        await expire_idle(lease, 60, lambda: START_US + 60, write)
-    assert asked == [(trace_id(1), 60, PARTITION)]
+    for now_us in (START_US + 59, START_US + 60, START_US + 60):
+        await expire(lease, patience, lambda at_us=now_us: at_us, write)  # type: ignore[misc]
+    assert asked == [(trace_id(1), patience.idle_us, patience.age_us, PARTITION)]
