@@ -4,6 +4,7 @@ Exits 1 when its own background work fails: the supervisor starts it again, and 
 """
 
 import asyncio
+import gc
 import logging
 import sys
 
@@ -33,6 +34,7 @@ from pipeline.telemetry import configure_logs, logger
 from pipeline.transport import gateway_context
 
 GRACE_S = 10
+YOUNG_OBJECTS = 20_000
 log = logger(__name__)
 
 
@@ -71,6 +73,8 @@ async def serve(settings: GatewaySettings) -> int:
         access_log=False,
         log_config=None,
         server_header=False,
+        # Nothing here looks at the client's address.
+        proxy_headers=False,
         timeout_graceful_shutdown=GRACE_S,
     )
     server = uvicorn.Server(config)
@@ -84,6 +88,14 @@ async def serve(settings: GatewaySettings) -> int:
     return 1 if failures or not server.started else 0
 
 
+def spare_the_collector() -> None:
+    """A request makes some hundred objects, and nearly all of them go without the cycle collector; by default it would
+    look at them after every other request: a tenth of all time, measured with perf at 10 events a chunk."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(YOUNG_OBJECTS, 20, 20)
+
+
 def main() -> int:
     """Read the settings, serve on uvloop, return the exit status."""
     configure_logs("ingest_gateway", load(LogSettings).log_level)
@@ -92,6 +104,7 @@ def main() -> int:
         log.warning("development mode: the well-known token and secrets are accepted")
     # In an outage the client library logs ten errors a second; what matters of them is logged here.
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
+    spare_the_collector()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         return runner.run(serve(settings))
 

@@ -8,7 +8,6 @@ from importlib.metadata import version
 
 import orjson
 from starlette.applications import Starlette
-from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -23,6 +22,7 @@ from ingest_gateway.openapi import openapi_document
 from ingest_gateway.problems import BAD_PARAMETER, INTERNAL, METHOD_NOT_ALLOWED, NOT_FOUND, Problem
 from ingest_gateway.ratelimits import rate_limit_headers
 from ingest_gateway.routes import CALLS
+from ingest_gateway.writes import ingest
 from pipeline.telemetry import logger
 
 KINDS = {404: NOT_FOUND, 405: METHOD_NOT_ALLOWED}
@@ -73,8 +73,8 @@ def _methods(request: Request) -> str:
 
 
 def _say_limits(scope: Scope, message: Message) -> None:
-    for name, value in rate_limit_headers(scope.get("state", {}).get("quotas", ())).items():
-        MutableHeaders(scope=message)[name] = value
+    if quotas := scope.get("state", {}).get("quotas", ()):
+        message["headers"] = [*message["headers"], *rate_limit_headers(quotas)]
 
 
 class Observed:
@@ -107,9 +107,9 @@ class Observed:
 
     def _observe(self, scope: Scope, status: int, seconds: float) -> None:
         route = getattr(scope.get("endpoint"), "__name__", "none")
-        method = scope["method"] if route != "none" else "other"
-        self._metrics.requests.labels(method, route, str(status)).inc()
-        self._metrics.seconds.labels(method, route).observe(seconds)
+        count, observe = self._metrics.answers(scope["method"] if route != "none" else "other", route, status)
+        count()
+        observe(seconds)
 
 
 def create_app(gateway: Gateway, failed: Callable[[BaseException], None]) -> Starlette:
@@ -121,7 +121,10 @@ def create_app(gateway: Gateway, failed: Callable[[BaseException], None]) -> Sta
             yield
 
     app = Starlette(
-        routes=[Route(call.path, call.handler, methods=[call.method]) for call in CALLS],
+        # Starlette tries routes in turn: the one that nearly all requests go to comes first.
+        routes=[
+            Route(c.path, c.handler, methods=[c.method]) for c in sorted(CALLS, key=lambda c: c.handler is not ingest)
+        ],
         exception_handlers={Problem: _refused, HTTPException: _http_error},
         lifespan=lifespan,
     )

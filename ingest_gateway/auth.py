@@ -19,6 +19,7 @@ from ingest_gateway.problems import (
     UNAUTHORIZED,
     Problem,
 )
+from ingest_gateway.replays import Recent
 from pipeline.access import EVERY_PROJECT, KEY_KIND, PROJECT, ROLES, Permission, fingerprint, key_record
 from pipeline.control import ControlView
 from pipeline.errors import BadSetting
@@ -28,6 +29,7 @@ DEVELOPMENT_TOKEN = "dev_token_12345"
 DEFAULT_PROJECT = "default"
 AUDIENCE = "pr-telemetry:upload"
 ALGORITHM = "HS256"
+REMEMBERED_TOKENS = 10_000
 CLAIMS = ["aud", "exp", "trace", "project", "consent", "offset", "by"]
 
 
@@ -124,6 +126,28 @@ def refuse_revoked_trace(trace_id: str, control: ControlView) -> None:
         raise Problem(TOKEN_REVOKED, "an operator closed this trace to uploads")
 
 
+class UploadTokens:
+    """Reads upload tokens with one key. A token comes with every chunk of its session, so those that held are
+    remembered, by the whole token; `exp` is looked at each time."""
+
+    def __init__(self, key: bytes) -> None:
+        self._key = key
+        self._held: Recent[tuple[Upload, int]] = Recent(REMEMBERED_TOKENS)
+
+    def read(self, token: str, now_s: float, trace_id: str, expired_too: bool = False) -> Upload:
+        """What a token for this trace says. Raises Problem where it is not ours, expired, or for another trace."""
+        known = self._held.get(token)
+        if known is None:
+            known = _signed(token, self._key)
+            self._held.put(token, known)
+        upload, expires_at_s = known
+        if upload.trace_id != trace_id:
+            raise Problem(FOREIGN_TRACE, "this upload token was issued for another trace")
+        if expires_at_s <= now_s and not expired_too:
+            raise Problem(TOKEN_EXPIRED, "ask for a fresh one at POST /v1/traces/{id}/upload-token")
+        return upload
+
+
 def issue_upload_token(upload: Upload, key: bytes, expires_at_s: int) -> str:
     """A token that uploads to one trace until `expires_at_s` (seconds since the epoch)."""
     claims = {
@@ -138,8 +162,8 @@ def issue_upload_token(upload: Upload, key: bytes, expires_at_s: int) -> str:
     return jwt.encode(claims, key, ALGORITHM)
 
 
-def read_upload_token(token: str, key: bytes, now_s: float, trace_id: str, expired_too: bool = False) -> Upload:
-    """What a token for this trace says. Raises Problem where it is not ours, expired, or for another trace."""
+def _signed(token: str, key: bytes) -> tuple[Upload, int]:
+    """What a token says and when it expires (seconds since the epoch). Raises Problem where it is not ours."""
     try:
         # The library would take its own clock for `exp`; the signature and the audience are what it checks here.
         claims = jwt.decode(
@@ -147,11 +171,6 @@ def read_upload_token(token: str, key: bytes, now_s: float, trace_id: str, expir
         )
         trace, project, consent, issued_to = (str(claims[name]) for name in ("trace", "project", "consent", "by"))
         upload = Upload(trace, project, consent, int(claims["offset"]), issued_to)
-        expires_at_s = int(claims["exp"])
+        return upload, int(claims["exp"])
     except (jwt.InvalidTokenError, UnicodeEncodeError, ValueError, TypeError) as error:
         raise Problem(UNAUTHORIZED, "this is no upload token of this server") from error
-    if upload.trace_id != trace_id:
-        raise Problem(FOREIGN_TRACE, "this upload token was issued for another trace")
-    if expires_at_s <= now_s and not expired_too:
-        raise Problem(TOKEN_EXPIRED, "ask for a fresh one at POST /v1/traces/{id}/upload-token")
-    return upload

@@ -4,11 +4,10 @@ Content-length is not trusted.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 
 from ingest_gateway.encodings import decoded, supported
 from ingest_gateway.problems import INTERRUPTED, OVERLOADED, TOO_LARGE, TOO_SLOW, UNSUPPORTED_MEDIA_TYPE, Problem
@@ -56,32 +55,47 @@ def require_json(request: Request) -> None:
         raise Problem(UNSUPPORTED_MEDIA_TYPE, "send application/json")
 
 
-@asynccontextmanager
-async def body(request: Request, limits: BodyLimits) -> AsyncIterator[bytes]:
-    """The whole body, out of its encoding, counted as in flight until the context ends. Raises Problem."""
-    encoding = supported(request.headers.get("content-encoding"))
-    pieces: list[bytes] = []
-    size = 0
+class Body:
+    """The whole body, out of its encoding, counted as in flight until the context ends. Entering it raises Problem."""
 
-    def counted(piece: bytes) -> None:
-        nonlocal size
-        size += len(piece)
-        limits.in_flight.take(len(piece))
-        pieces.append(piece)
-        if size > limits.most_bytes:
-            raise Problem(TOO_LARGE, f"at most {limits.most_bytes} bytes are taken")
+    def __init__(self, request: Request, limits: BodyLimits) -> None:
+        self._request, self._limits = request, limits
+        self._pieces: list[bytes] = []
+        self._size = 0
 
-    try:
-        await read(request, counted, limits.pace)
-        content = b"".join(pieces)
-        pieces.clear()
+    async def __aenter__(self) -> bytes:
+        try:
+            return await self._content()
+        except BaseException:
+            self._release()
+            raise
+
+    async def __aexit__(self, *_: object) -> None:
+        self._release()
+
+    async def _content(self) -> bytes:
+        encoding = supported(self._request.headers.get("content-encoding"))
+        await read(self._request, self._take, self._limits.pace)
+        content = b"".join(self._pieces)
+        self._pieces.clear()
         if encoding != "identity":
-            content = decoded(content, encoding, limits.most_bytes)
-            size += len(content)
-            limits.in_flight.take(len(content))
-        yield content
-    finally:
-        limits.in_flight.held -= size
+            content = decoded(content, encoding, self._limits.most_bytes)
+            self._count(len(content))
+        return content
+
+    def _take(self, piece: bytes) -> None:
+        self._count(len(piece))
+        self._pieces.append(piece)
+        if self._size > self._limits.most_bytes:
+            raise Problem(TOO_LARGE, f"at most {self._limits.most_bytes} bytes are taken")
+
+    def _count(self, size: int) -> None:
+        self._size += size
+        self._limits.in_flight.take(size)
+
+    def _release(self) -> None:
+        self._limits.in_flight.held -= self._size
+        self._size = 0
 
 
 async def read(request: Request, take: Callable[[bytes], None], pace: Pace) -> None:
@@ -90,12 +104,16 @@ async def read(request: Request, take: Callable[[bytes], None], pace: Pace) -> N
     began = now()
     try:
         async with asyncio.timeout_at(began + pace.allowed_s(0)) as timer:
-            async for piece in request.stream():
+            while True:
+                message = await request.receive()
+                if message["type"] == "http.disconnect":
+                    raise Problem(INTERRUPTED, "the connection closed before the body was whole")
+                piece = message.get("body", b"")
                 take(piece)
+                if not message.get("more_body", False):
+                    return
                 received += len(piece)
                 timer.reschedule(began + pace.allowed_s(received))
-    except ClientDisconnect:
-        raise Problem(INTERRUPTED, "the connection closed before the body was whole") from None
     except TimeoutError:
         detail = f"a body comes within {pace.grace_s:g} s and a second for every {pace.bytes_per_s} bytes"
         raise Problem(TOO_SLOW, detail, headers={"Connection": "close"}) from None

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from ingest_gateway.auth import Upload
 from ingest_gateway.problems import TOO_LARGE, Problem
 from ingest_gateway.redaction import Redactor
+from ingest_gateway.validation import Sifted
 from pipeline.canonical import dumps
 from pipeline.chain import chunk_digest
-from schemas.api import IngestChunk
+from schemas.events import stored_form
 from schemas.records import EventsAppended
 
 
@@ -20,9 +21,9 @@ class Arrival:
     at_us: int
 
 
-def stored_chunk(chunk: IngestChunk, arrival: Arrival, redactor: Redactor, limit: int) -> EventsAppended:
+def stored_chunk(sifted: Sifted, arrival: Arrival, redactor: Redactor, limit: int) -> EventsAppended:
     """The record of a chunk. Raises Problem where its events are more than `limit` bytes after redaction."""
-    events = tuple(map(dumps, redactor.events([event.stored() for event in chunk.events])))
+    chunk, events = sifted.envelope, tuple(map(dumps, redactor.events(list(map(stored_form, sifted.events)))))
     size = sum(map(len, events))
     if size > limit:
         detail = f"the chunk has {size} bytes after redaction, {limit} are taken; send less, or big texts as artifacts"

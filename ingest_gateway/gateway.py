@@ -1,8 +1,7 @@
 """Everything a request may need, in one value; handlers find it at `request.app.state.gateway`."""
 
 import time
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager, nullcontext
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from starlette.requests import Request
@@ -11,15 +10,15 @@ from ingest_gateway.admission import Admission, OpenStreams, refuse
 from ingest_gateway.auth import (
     Caller,
     Upload,
+    UploadTokens,
     bearer,
     identify,
     issue_upload_token,
     known_callers,
-    read_upload_token,
     refuse_revoked,
     refuse_revoked_trace,
 )
-from ingest_gateway.bodies import BodyLimits, InFlight, Pace, body
+from ingest_gateway.bodies import Body, BodyLimits, InFlight, Pace
 from ingest_gateway.control import Control
 from ingest_gateway.denials import Denials
 from ingest_gateway.jwks import Jwks
@@ -53,6 +52,7 @@ class Gateway:
     reads: Reads
     clock: Clock
     keys: Keyring
+    tokens: UploadTokens
     callers: Mapping[bytes, Caller]
     signer: Signer
     body_limits: BodyLimits
@@ -84,7 +84,7 @@ class Gateway:
     def upload(self, request: Request, trace_id: str) -> Upload:
         """What the request's upload token allows for this trace. Raises Problem."""
         token = bearer(request.headers.get("authorization"))
-        upload = read_upload_token(token, self.keys.upload_tokens, self.clock() / 1e6, trace_id)
+        upload = self.tokens.read(token, self.clock() / 1e6, trace_id)
         request.state.actor = (upload.issued_to, upload.project)
         refuse_revoked(token, upload.issued_to, self.control.view)
         refuse_revoked_trace(trace_id, self.control.view)
@@ -97,12 +97,9 @@ class Gateway:
         request.state.quotas = quotas = self.admission.admit(caller, project, time.monotonic())
         refuse(quotas)
 
-    @asynccontextmanager
-    async def body(self, request: Request, upload: Upload | None = None) -> AsyncIterator[bytes]:
-        """The JSON body of a request, and of an upload one of the open ones. Raises Problem."""
-        with self.admission.uploading(upload.trace_id) if upload else nullcontext():
-            async with body(request, self.body_limits) as content:
-                yield content
+    def body(self, request: Request) -> Body:
+        """The JSON body of a request, to be entered."""
+        return Body(request, self.body_limits)
 
     def upload_token(self, upload: Upload) -> tuple[str, int]:
         """A fresh token and when it expires, seconds since the epoch."""
@@ -130,7 +127,8 @@ def assemble(
     signer, admission = Signer(keys.receipt_seed, keys.retired_receipt_keys), Admission(settings)
     limits = (body_limits, InFlight(settings.max_spool_bytes), admission, Replays(settings.max_replay_bytes))
     personal_data, metrics = PersonalData(settings.redact_personal), Metrics()
-    parts = (settings, log, control, store, reads, clock, keys, callers, signer, *limits, personal_data)
+    tokens = UploadTokens(keys.upload_tokens)
+    parts = (settings, log, control, store, reads, clock, keys, tokens, callers, signer, *limits, personal_data)
     rules = jwt_rules(settings)
     jwks = Jwks(rules, settings.jwt_jwks, settings.jwt_refresh_s) if rules else None
     return Gateway(*parts, metrics, Denials(log, clock, metrics), jwks)

@@ -38,7 +38,7 @@ def derive(secret: bytes, purpose: str) -> bytes:
 
 def body_mac(key: bytes, body: bytes) -> bytes:
     """The first 16 bytes of HMAC-SHA256 over a request body as received."""
-    return hmac.new(key, body, hashlib.sha256).digest()[:16]
+    return hmac.digest(key, body, hashlib.sha256)[:16]
 
 
 def open_keyring(settings: GatewaySettings) -> Keyring:

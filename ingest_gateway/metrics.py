@@ -1,6 +1,10 @@
 """What the gateway counts, in one place; served at /metrics in Prometheus' text format."""
 
+from collections.abc import Callable
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+Answers = tuple[Callable[[], None], Callable[[float], None]]
 
 
 class Metrics:
@@ -27,3 +31,15 @@ class Metrics:
         )
         self.in_flight = Gauge("gateway_in_flight_bytes", "request bytes held", registry=registry)
         self.log_up = Gauge("gateway_log_up", "1 while the log takes records", registry=registry)
+        self._answers: dict[tuple[str, str, int], Answers] = {}
+
+    def answers(self, method: str, route: str, status: int) -> Answers:
+        """What counts an answer, and what takes its seconds; looked up by labels once."""
+        known = self._answers.get((method, route, status))
+        if known is None:
+            known = (
+                self.requests.labels(method, route, str(status)).inc,
+                self.seconds.labels(method, route).observe,
+            )
+            self._answers[(method, route, status)] = known
+        return known

@@ -55,11 +55,8 @@ class Buckets:
             self._levels.popitem(last=False)
 
 
-def rate_limit_headers(quotas: Sequence[Quota]) -> dict[str, str]:
-    """`RateLimit-Policy` and `RateLimit` as structured fields; nothing where nothing is limited."""
-    if not quotas:
-        return {}
-    return {
-        "RateLimit-Policy": ", ".join(f'"{q.policy}";q={q.quota};w={WINDOW_S}' for q in quotas),
-        "RateLimit": ", ".join(f'"{q.policy}";r={q.remaining};t={q.full_in_s}' for q in quotas),
-    }
+def rate_limit_headers(quotas: Sequence[Quota]) -> list[tuple[bytes, bytes]]:
+    """`RateLimit-Policy` and `RateLimit` as raw headers with structured fields."""
+    policies = ", ".join([f'"{q.policy}";q={q.quota};w={WINDOW_S}' for q in quotas])
+    left = ", ".join([f'"{q.policy}";r={q.remaining};t={q.full_in_s}' for q in quotas])
+    return [(b"ratelimit-policy", policies.encode()), (b"ratelimit", left.encode())]

@@ -1,7 +1,7 @@
 """Removes secrets from what clients send, before anything is stored: every free text of an event, texts, files."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable
 from typing import Any
 
 from pipeline.access import EVERY_PROJECT
@@ -70,14 +70,17 @@ class Redactor:
         return value
 
 
-def _texts(value: Any, no_text: frozenset[str] = NO_TEXT) -> Iterator[str]:
-    """Every string of a stored value that a client chose, at any depth."""
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, dict):
-        for name, item in value.items():
-            if name not in no_text:
-                yield from _texts(item, NO_TEXT_BELOW)
-    elif isinstance(value, list):
-        for item in value:
-            yield from _texts(item, no_text)
+def _texts(events: Iterable[dict[str, Any]], no_text: frozenset[str] = NO_TEXT) -> list[str]:
+    """Every string of stored values that a client chose, at any depth."""
+    found: list[str] = []
+    for event in events:
+        for name, value in event.items():
+            if name in no_text:
+                continue
+            if isinstance(value, str):
+                found.append(value)
+            elif isinstance(value, list):
+                found += _texts([{"": item} if isinstance(item, str) else item for item in value], NO_TEXT_BELOW)
+            elif isinstance(value, dict):
+                found += _texts([value], NO_TEXT_BELOW)
+    return found

@@ -57,11 +57,16 @@ class TraceLog:
         producer = self._producer
         if producer is None or self._stalled:
             raise _unavailable("the log is away; nothing was written")
-        sent = asyncio.ensure_future(_send(producer, topic, key.encode(), encode(record), headers))
+        sent: asyncio.Future[RecordMetadata] | None = None
         try:
-            written = await asyncio.wait_for(asyncio.shield(sent), APPEND_TIMEOUT_S)
-        except TimeoutError:
-            self._stall(producer, sent)
+            async with asyncio.timeout(APPEND_TIMEOUT_S):
+                sent = await producer.send(topic.name, encode(record), key=key.encode(), headers=list(headers))
+                written = await asyncio.shield(sent)
+        except TimeoutError as error:
+            if sent is None:
+                self._break(producer, error)
+            else:
+                self._stall(producer, sent)
             raise _unavailable("the log did not confirm in time; send the same again") from None
         except MessageSizeTooLargeError:
             raise Problem(TOO_LARGE, "the log takes no record of this size") from None
@@ -125,10 +130,6 @@ class TraceLog:
                 raise
             else:
                 return producer
-
-
-async def _send(producer: AIOKafkaProducer, topic: Topic, key: bytes, value: bytes, headers: Headers) -> RecordMetadata:
-    return await (await producer.send(topic.name, value, key=key, headers=list(headers)))
 
 
 async def _stop(producer: AIOKafkaProducer) -> None:

@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from ingest_gateway.answers import Completed, Created, RefreshToken, UploadToken
-from ingest_gateway.auth import Upload, read_upload_token, refuse_revoked, refuse_revoked_trace
+from ingest_gateway.auth import Upload, refuse_revoked, refuse_revoked_trace
 from ingest_gateway.bodies import require_json
 from ingest_gateway.chunks import Arrival, stored_chunk
 from ingest_gateway.gateway import Gateway, context_of, gateway_of, trace_id_of
@@ -107,24 +107,30 @@ async def ingest(request: Request) -> Response:
     upload = gateway.upload(request, trace_id_of(request))
     require_json(request)
     key = _idempotency_key(request, gateway.settings.idempotency == "required")
-    async with gateway.body(request, upload) as content:
-        sifted = sift_chunk(content) if _rejects_events(request) else _unsifted(content)
-        mac = body_mac(gateway.keys.request_macs, content)
-        keys = [(upload.trace_id, sifted.envelope.chunk_seq), *([(upload.trace_id, key)] if key else [])]
-        known = gateway.replays.begin(keys, mac)
-        if known is not None:
-            gateway.metrics.replays.inc()
-            return json_answer(known, 200, REPLAYED)
-        try:
-            prepared = _prepare(gateway, sifted, Arrival(upload, mac, gateway.clock()))
-            # What was parsed is many times as large as its text: it does not wait for the log.
-            del sifted
-            answer = await _append(gateway, prepared, upload, context_of(request))
-        except BaseException:
-            gateway.replays.drop(keys)
-            raise
-        gateway.replays.finish(keys, mac, answer)
-        return json_answer(answer, 201)
+    with gateway.admission.uploading(upload.trace_id):
+        async with gateway.body(request) as content:
+            return await _ingest(gateway, request, (upload, key), content)
+
+
+async def _ingest(gateway: Gateway, request: Request, sender: tuple[Upload, str | None], content: bytes) -> Response:
+    upload, key = sender
+    sifted = sift_chunk(content) if _rejects_events(request) else parse_chunk(content)
+    mac = body_mac(gateway.keys.request_macs, content)
+    keys = [(upload.trace_id, sifted.envelope.chunk_seq), *([(upload.trace_id, key)] if key else [])]
+    known = gateway.replays.begin(keys, mac)
+    if known is not None:
+        gateway.metrics.replays.inc()
+        return json_answer(known, 200, REPLAYED)
+    try:
+        prepared = _prepare(gateway, sifted, Arrival(upload, mac, gateway.clock()))
+        # What was parsed is many times as large as its text: it does not wait for the log.
+        del sifted
+        answer = await _append(gateway, prepared, upload, context_of(request))
+    except BaseException:
+        gateway.replays.drop(keys)
+        raise
+    gateway.replays.finish(keys, mac, answer)
+    return json_answer(answer, 201)
 
 
 def _idempotency_key(request: Request, required: bool) -> str | None:
@@ -143,11 +149,6 @@ def _rejects_events(request: Request) -> bool:
     return wanted == REJECT_EVENTS
 
 
-def _unsifted(content: bytes) -> Sifted:
-    chunk = parse_chunk(content)
-    return Sifted(chunk, chunk)
-
-
 @dataclass(frozen=True, slots=True)
 class _Prepared:
     """A chunk as it goes into the log, `record` None where no event is left, and its bad events."""
@@ -159,17 +160,16 @@ class _Prepared:
 
 def _prepare(gateway: Gateway, sifted: Sifted, arrival: Arrival) -> _Prepared:
     project, limit = arrival.upload.project, gateway.settings.max_chunk_bytes
-    chunk = sifted.chunk
-    record = None if chunk is None else stored_chunk(chunk, arrival, gateway.redactor(project), limit)
+    record = stored_chunk(sifted, arrival, gateway.redactor(project), limit) if sifted.events else None
     rejects = rejections(sifted.envelope, sifted.rejected, arrival, gateway.redactor(project))
     return _Prepared(record, rejects, sifted.rejected)
 
 
 async def _append(gateway: Gateway, prepared: _Prepared, upload: Upload, headers: Headers) -> bytes:
     # Before the chunk: what is told to the client as rejected can be found later, even if the answer gets lost.
-    sent = [gateway.log.append(upload.project, reject, REJECTS, headers) for reject in prepared.rejects]
-    await asyncio.gather(*sent)
-    gateway.metrics.rejects.inc(len(sent))
+    if prepared.rejects:
+        await asyncio.gather(*[gateway.log.append(upload.project, each, REJECTS, headers) for each in prepared.rejects])
+        gateway.metrics.rejects.inc(len(prepared.rejects))
     record = prepared.record
     if record is None:
         raise Problem(INVALID_BODY, "no event of this chunk can be taken", prepared.faults)
@@ -192,23 +192,28 @@ async def complete(request: Request) -> Response:
     """`POST /v1/traces/{id}/complete`. The same body again is answered from memory; an empty body claims nothing."""
     gateway = gateway_of(request)
     upload = gateway.upload(request, trace_id_of(request))
-    async with gateway.body(request, upload) as content:
-        if content:
-            require_json(request)
-        claim = parse(CompleteTrace, content or b"{}")
-        mac = body_mac(gateway.keys.request_macs, content)
-        known = gateway.completions.get(upload.trace_id)
-        if known is not None and known[0] == mac:
-            return json_answer(known[1], 202, REPLAYED)
-        record = TraceCompleted(
-            trace_id=upload.trace_id,
-            project=upload.project,
-            created_offset=upload.created_offset,
-            completed_at_us=gateway.clock(),
-            event_count=claim.event_count,
-            last_digest=claim.last_digest,
-        )
-        await gateway.log.append(upload.trace_id, record, headers=context_of(request))
+    with gateway.admission.uploading(upload.trace_id):
+        async with gateway.body(request) as content:
+            return await _complete(gateway, request, upload, content)
+
+
+async def _complete(gateway: Gateway, request: Request, upload: Upload, content: bytes) -> Response:
+    if content:
+        require_json(request)
+    claim = parse(CompleteTrace, content or b"{}")
+    mac = body_mac(gateway.keys.request_macs, content)
+    known = gateway.completions.get(upload.trace_id)
+    if known is not None and known[0] == mac:
+        return json_answer(known[1], 202, REPLAYED)
+    record = TraceCompleted(
+        trace_id=upload.trace_id,
+        project=upload.project,
+        created_offset=upload.created_offset,
+        completed_at_us=gateway.clock(),
+        event_count=claim.event_count,
+        last_digest=claim.last_digest,
+    )
+    await gateway.log.append(upload.trace_id, record, headers=context_of(request))
     answer = Completed(trace_id=upload.trace_id, completed_at_us=record.completed_at_us).model_dump_json().encode()
     gateway.completions.put(upload.trace_id, (mac, answer))
     return json_answer(answer, 202)
@@ -222,8 +227,7 @@ async def upload_token(request: Request) -> Response:
     require_json(request)
     async with gateway.body(request) as content:
         earlier = parse(RefreshToken, content).upload_token
-    key, now_s = gateway.keys.upload_tokens, gateway.clock() / 1e6
-    upload = read_upload_token(earlier, key, now_s, trace_id, expired_too=True)
+    upload = gateway.tokens.read(earlier, gateway.clock() / 1e6, trace_id, expired_too=True)
     if not caller.may_use(upload.project):
         raise Problem(FOREIGN_PROJECT, "this trace belongs to another project")
     # Who asks now holds the new token: a session goes on under a new key after its old one was revoked.

@@ -4,9 +4,11 @@ Every produce waits for all in-sync replicas; one idempotent producer a process.
 """
 
 import asyncio
+import random
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from functools import lru_cache
 from typing import Any, Protocol
 from weakref import WeakKeyDictionary
 
@@ -22,6 +24,7 @@ from aiokafka.errors import (
     UnsupportedSaslMechanismError,
     for_code,
 )
+from aiokafka.partitioner import murmur2
 
 from pipeline.errors import Refused, Unreachable
 from pipeline.settings import KafkaSettings
@@ -33,6 +36,7 @@ MAX_RECORD_BYTES = 2 * 1024 * 1024
 LINGER_MS = 5
 DLQ_RETENTION_MS = 30 * 24 * 3600 * 1000
 REBALANCE_MS = 30_000
+REMEMBERED_KEYS = 50_000
 DAY_MS = 24 * 3600 * 1000
 TOPICS_KNOWN_S = 60
 PROBE_MS = 5_000
@@ -109,6 +113,17 @@ async def start(client: Startable) -> None:
         ) from error
 
 
+@lru_cache(REMEMBERED_KEYS)
+def _hashed(key: bytes) -> int:
+    return int(murmur2(key)) & 0x7FFFFFFF
+
+
+def partition_of(key: bytes | None, partitions: Sequence[int], available: Sequence[int]) -> int:
+    """Kafka's own choice of a partition for a key, as every client makes it; any where there is no key. A trace's key
+    comes with each of its chunks and is hashed in Python (10 us), so hashes are remembered."""
+    return random.choice(available or partitions) if key is None else partitions[_hashed(key) % len(partitions)]
+
+
 def make_producer(kafka: KafkaSettings, request_timeout_ms: int = 15_000) -> AIOKafkaProducer:
     """A producer, not yet started. After `request_timeout_ms` without an answer a send fails."""
     producer = AIOKafkaProducer(
@@ -119,6 +134,7 @@ def make_producer(kafka: KafkaSettings, request_timeout_ms: int = 15_000) -> AIO
         linger_ms=LINGER_MS,
         max_batch_size=1024 * 1024,
         max_request_size=MAX_RECORD_BYTES,
+        partitioner=partition_of,
         compression_type="lz4",
         request_timeout_ms=request_timeout_ms,
     )

@@ -78,18 +78,25 @@ def build(record: type[Any], fields: dict[str, Any]) -> Any:
     return record(**fields)
 
 
+def _flattener(hint: Any) -> Callable[[Any], Any] | None:
+    """The way back of `_builder`; None where Avro's value is the Python one."""
+    if dataclasses.is_dataclass(hint) and isinstance(hint, type):
+        return plain
+    if get_origin(hint) is tuple:
+        item = _flattener(get_args(hint)[0])
+        return (lambda values: list(map(item, values))) if item else list
+    return None
+
+
 @cache
-def _names(record: type[Any]) -> tuple[str, ...]:
-    return tuple(f.name for f in dataclasses.fields(record))
+def _flatteners(record: type) -> tuple[tuple[str, Callable[[Any], Any] | None], ...]:
+    return tuple((name, _flattener(hint)) for name, hint in get_type_hints(record).items())
 
 
-def plain(value: Any) -> Any:
+def plain(record: Any) -> dict[str, Any]:
     """A record as Avro's plain dict; nested records too. Bytes and strings are not copied."""
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {name: plain(getattr(value, name)) for name in _names(type(value))}
-    if isinstance(value, tuple):
-        return [plain(item) for item in value]
-    return value
+    flatteners = _flatteners(type(record))  # type: ignore[arg-type]  # mypy: a class is hashable
+    return {name: to(getattr(record, name)) if to else getattr(record, name) for name, to in flatteners}
 
 
 def encode(record: Record) -> bytes:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from starlette.requests import Request
 
-from ingest_gateway.bodies import BodyLimits, InFlight, Pace, body, require_json
+from ingest_gateway.bodies import Body, BodyLimits, InFlight, Pace, require_json
 from ingest_gateway.problems import INTERRUPTED, OVERLOADED, TOO_LARGE, TOO_SLOW, UNSUPPORTED_MEDIA_TYPE, Kind, Problem
 
 PACE = Pace(5, 1000)
@@ -29,14 +29,14 @@ def request(*pieces: bytes, whole: bool = True, headers: dict[str, str] | None =
 
 async def refused(sent: Request, limit: int, in_flight: InFlight, kind: Kind) -> None:
     with pytest.raises(Problem) as problem:
-        async with body(sent, BodyLimits(limit, PACE, in_flight)):
+        async with Body(sent, BodyLimits(limit, PACE, in_flight)):
             raise AssertionError("it was taken")
     assert problem.value.kind is kind
 
 
 async def test_a_body_is_held_as_long_as_it_is_used() -> None:
     in_flight = InFlight(10)
-    async with body(request(b"abc", b"def"), BodyLimits(6, PACE, in_flight)) as content:
+    async with Body(request(b"abc", b"def"), BodyLimits(6, PACE, in_flight)) as content:
         assert (content, in_flight.held) == (b"abcdef", 6)
     assert in_flight.held == 0
 
@@ -49,10 +49,10 @@ async def test_a_body_above_the_limit_is_refused_before_it_is_whole() -> None:
 
 async def test_bodies_together_are_bounded() -> None:
     in_flight = InFlight(10)
-    async with body(request(b"x" * 6), BodyLimits(100, PACE, in_flight)):
+    async with Body(request(b"x" * 6), BodyLimits(100, PACE, in_flight)):
         await refused(request(b"y" * 6), 100, in_flight, OVERLOADED)
         assert in_flight.held == 6
-        async with body(request(b"z" * 4), BodyLimits(100, PACE, in_flight)):
+        async with Body(request(b"z" * 4), BodyLimits(100, PACE, in_flight)):
             assert in_flight.held == 10
     assert in_flight.held == 0
 
@@ -66,14 +66,14 @@ async def test_a_client_that_goes_away_leaves_nothing_behind() -> None:
 async def test_what_a_handler_raises_gives_the_bytes_back() -> None:
     in_flight = InFlight(10)
     with pytest.raises(ZeroDivisionError):
-        async with body(request(b"abc"), BodyLimits(6, PACE, in_flight)):
+        async with Body(request(b"abc"), BodyLimits(6, PACE, in_flight)):
             raise ZeroDivisionError
     assert in_flight.held == 0
 
 
 async def test_a_compressed_body_is_held_in_both_forms() -> None:
     in_flight, packed = InFlight(10_000), gzip.compress(b"x" * 500)
-    async with body(request(packed, headers={"content-encoding": "gzip"}), BodyLimits(500, PACE, in_flight)) as content:
+    async with Body(request(packed, headers={"content-encoding": "gzip"}), BodyLimits(500, PACE, in_flight)) as content:
         assert (content, in_flight.held) == (b"x" * 500, 500 + len(packed))
     await refused(request(packed, headers={"content-encoding": "gzip"}), 499, in_flight, TOO_LARGE)
     assert in_flight.held == 0
@@ -86,7 +86,7 @@ async def test_a_body_that_stops_coming_is_given_up() -> None:
 
     slow = Request({"type": "http", "method": "POST", "path": "/", "headers": []}, receive)
     with pytest.raises(Problem) as problem:
-        async with body(slow, BodyLimits(10, Pace(0.05, 1000), InFlight(10))):
+        async with Body(slow, BodyLimits(10, Pace(0.05, 1000), InFlight(10))):
             raise AssertionError("it was taken")
     assert problem.value.kind is TOO_SLOW
     assert problem.value.response().headers["Connection"] == "close"
@@ -103,10 +103,10 @@ async def test_a_body_that_trickles_is_given_up_and_one_that_flows_is_not() -> N
         return Request({"type": "http", "method": "POST", "path": "/", "headers": []}, receive)
 
     limits = BodyLimits(10_000, Pace(0.05, 1000), InFlight(10_000))
-    async with body(trickle(200), limits) as content:
+    async with Body(trickle(200), limits) as content:
         assert len(content) == 2_000
     with pytest.raises(Problem) as problem:
-        async with body(trickle(1), limits):
+        async with Body(trickle(1), limits):
             raise AssertionError("it was taken")
     assert (problem.value.kind, limits.in_flight.held) == (TOO_SLOW, 0)
 

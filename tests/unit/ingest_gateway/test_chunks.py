@@ -12,9 +12,10 @@ from ingest_gateway.chunks import Arrival, stored_chunk
 from ingest_gateway.problems import TOO_LARGE, Problem
 from ingest_gateway.receipts import Signer
 from ingest_gateway.redaction import Redactor
+from ingest_gateway.validation import Sifted
 from pipeline.canonical import dumps
 from pipeline.chain import chunk_digest, receipt_statement
-from schemas.api import IngestChunk
+from schemas.api import ChunkEnvelope
 from schemas.records import EventsAppended
 
 ARRIVAL = Arrival(Upload("trace-" + "0" * 32, "alpha", "research", 17, "development"), b"m" * 16, 1_700_000_000_000_000)
@@ -23,8 +24,8 @@ TOKEN = "gh" + "p_16C7e42F292c6912E7710c838347Ae178B4a"
 
 def stored(text: str, limit: int = 10_000, chunk_id: str = "c0") -> EventsAppended:
     event = {"id": "e0", "seq": 0, "ts_client_s": 1.25, "ts_server_s": 9.0, "type": "rationale_note", "text": text}
-    chunk = IngestChunk.model_validate({"chunk_id": chunk_id, "chunk_seq": 4, "events": [event]})
-    return stored_chunk(chunk, ARRIVAL, Redactor(b"k"), limit)
+    envelope = ChunkEnvelope(chunk_id=chunk_id, chunk_seq=4)
+    return stored_chunk(Sifted(envelope, [event]), ARRIVAL, Redactor(b"k"), limit)
 
 
 def test_events_are_stored_canonical_redacted_and_counted() -> None:

@@ -15,7 +15,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from ingest_gateway import connections
-from ingest_gateway.bodies import BodyLimits, InFlight, Pace, body
+from ingest_gateway.bodies import Body, BodyLimits, InFlight, Pace
 from ingest_gateway.connections import HeadLimit, bounded, head_bytes
 from ingest_gateway.problems import Problem
 from pipeline.settings import GatewaySettings
@@ -35,7 +35,7 @@ async def _answers(scope: Scope, receive: Receive, send: Send) -> None:
         await asyncio.sleep(0.2)
     status, extra = 200, []
     try:
-        async with body(request, LIMITS):
+        async with Body(request, LIMITS):
             pass
     except Problem as problem:
         status, extra = problem.kind.status, [(b"connection", b"close")] if problem.kind.status == 408 else []

@@ -77,14 +77,13 @@ def test_bad_chunk_is_refused_with_a_pointer(name: str) -> None:
 
 def test_good_chunk_is_taken() -> None:
     chunk = parse_chunk(body(NOTE, NOTE.replace(":0", ":7")))
-    assert [event.seq for event in chunk.events] == [0, 7]
+    assert [event["seq"] for event in chunk.events] == [0, 7]
 
 
 def test_bad_events_are_sifted_out_with_the_first_fault_of_each() -> None:
     bad = ["7", NOTE.replace("1.5", "NaN"), NOTE.replace("rationale_note", "keystroke"), NOTE.replace(":0", ":4")]
     sifted = sift_chunk(body(NOTE.replace(":0", ":4"), *bad, NOTE.replace(":0", ":9")))
-    assert sifted.chunk is not None
-    assert [event.seq for event in sifted.chunk.events] == [4, 9]
+    assert [event["seq"] for event in sifted.events] == [4, 9]
     assert [(fault.event_index, fault.pointer) for fault in sifted.rejected] == [
         (1, "/events/1"),
         (2, "/events/2/ts_client_s"),
@@ -95,15 +94,14 @@ def test_bad_events_are_sifted_out_with_the_first_fault_of_each() -> None:
 
 def test_sifting_takes_what_parsing_takes_and_in_the_same_form() -> None:
     content = body(NOTE, NOTE.replace(":0", ":7").replace("1.5", "2"))
-    assert sift_chunk(content).chunk == parse_chunk(content)
-    sifted = sift_chunk(body(NOTE, NOTE.replace(":0", ":7").replace("1.5", "2"), "{}")).chunk
-    assert sifted is not None
-    assert [event.stored() for event in sifted.events] == [event.stored() for event in parse_chunk(content).events]
+    assert sift_chunk(content) == parse_chunk(content)
+    sifted = sift_chunk(body(NOTE, NOTE.replace(":0", ":7").replace("1.5", "2"), "{}"))
+    assert sifted.events == parse_chunk(content).events
 
 
 def test_where_no_event_is_good_all_faults_are_told() -> None:
     sifted = sift_chunk(body(*["{}"] * 900))
-    assert (sifted.chunk, sifted.envelope.chunk_id, len(sifted.rejected)) == (None, "c0", 900)
+    assert (sifted.events, sifted.envelope.chunk_id, len(sifted.rejected)) == ([], "c0", 900)
 
 
 @pytest.mark.parametrize("name", [name for name, (_, _, where) in BAD.items() if not where.startswith("/events/")])
@@ -121,7 +119,7 @@ def test_each_fault_of_an_event_is_found_by_sifting_too(name: str) -> None:
 
 
 def test_of_duplicate_keys_the_last_one_counts() -> None:
-    assert parse_chunk(changed('"seq":0', '"seq":5,"seq":6')).events[0].seq == 6
+    assert parse_chunk(changed('"seq":0', '"seq":5,"seq":6')).events[0]["seq"] == 6
 
 
 def test_a_refusal_repeats_no_value() -> None:

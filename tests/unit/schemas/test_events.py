@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from schemas.api import CreateTrace, IngestChunk
-from schemas.events import EVENT_ADAPTER, EVENT_TYPES, MAX_SAFE_INT
+from schemas.events import EVENT_ADAPTER, EVENT_TYPES, MAX_SAFE_INT, stored_form
 from schemas.examples import load_examples
 
 SHA = "sha256:" + "a" * 64
@@ -54,6 +54,41 @@ def test_durations_are_stored_in_microseconds() -> None:
     command, suite = _stored(FULL[1]), _stored(FULL[2])
     assert (command["duration_us"], suite["duration_us"]) == (500_000, 7)
     assert suite["results"] == [{"id": "t", "status": "error", "duration_us": 1_000, "message": "m"}]
+
+
+def _optional(**values: Any) -> st.SearchStrategy[dict[str, Any]]:
+    """Any of the fields may be left out, and any that is there be null."""
+    return st.fixed_dictionaries({}, optional={name: st.sampled_from([None, *some]) for name, some in values.items()})
+
+
+TEXTS, SECONDS = ("", "x", "é"), (0, 1.25, 7)
+OPTIONAL: dict[str, st.SearchStrategy[dict[str, Any]]] = {
+    "file_edit": _optional(buffer_hash_after=[SHA], author=["ai"]),
+    "cmd_run": _optional(cwd=TEXTS, exit_code=[0, -9], output=TEXTS, duration_s=SECONDS),
+    "test_run": _optional(
+        command=TEXTS, duration_us=[0, 5], results=[[], [{"id": "t", "status": "error", "message": None}]]
+    ),
+    "commit": _optional(sha=["abcdef0"], parents=[[], ["abcdef1"]]),
+    "rationale_note": _optional(plan=TEXTS, hypothesis=TEXTS),
+}
+
+
+def _from_the_model(text: str) -> dict[str, Any]:
+    """The stored form by way of the model's own dump."""
+    fields = EVENT_ADAPTER.validate_json(text).model_dump(exclude_none=True, exclude={"ts_server_s"})
+    for timed in (fields, *fields.get("results", ())):
+        for name in ("ts_client", "duration"):
+            if f"{name}_s" in timed:
+                timed[f"{name}_us"] = round(timed.pop(f"{name}_s") * 1_000_000)
+    return {name: value for name, value in fields.items() if (name, value) != ("caused_by", [])}
+
+
+@given(st.data(), st.sampled_from(sorted(MINIMAL)))
+def test_the_stored_form_of_parsed_json_is_that_of_the_model(data: st.DataObject, event_type: str) -> None:
+    shared = data.draw(st.fixed_dictionaries({}, optional={"caused_by": st.sampled_from([[], ["e"]])}))
+    seen = data.draw(_optional(ts_server_s=SECONDS))
+    text = json.dumps({**MINIMAL[event_type], **data.draw(OPTIONAL[event_type]), **shared, **seen})
+    assert stored_form(json.loads(text)) == _from_the_model(text) == _stored(json.loads(text))
 
 
 @given(st.integers(0, 4_000_000_000_000_000))
