@@ -9,6 +9,7 @@ import hmac
 from dataclasses import dataclass
 
 from pipeline.errors import BadSetting
+from pipeline.keys import key_of_hex
 from pipeline.settings import GatewaySettings
 
 DEVELOPMENT_SECRET = "development only: not a secret"
@@ -49,9 +50,9 @@ def open_keyring(settings: GatewaySettings) -> Keyring:
     return Keyring(
         upload_tokens=derive(secret, "upload-token"),
         request_macs=derive(secret, "request-mac"),
-        receipt_seed=_key(settings.receipt_key or DEVELOPMENT_RECEIPT_KEY, "RECEIPT_KEY"),
+        receipt_seed=key_of_hex(settings.receipt_key or DEVELOPMENT_RECEIPT_KEY, "RECEIPT_KEY"),
         retired_receipt_keys=tuple(
-            _key(text, "RETIRED_RECEIPT_KEYS")
+            key_of_hex(text, "RETIRED_RECEIPT_KEYS")
             for text in map(str.strip, settings.retired_receipt_keys.split(","))
             if text
         ),
@@ -64,13 +65,3 @@ def _require_production(settings: GatewaySettings) -> None:
         raise BadSetting(f"GATEWAY_SECRET: production needs at least {LEAST_SECRET} random characters")
     if not settings.receipt_key or settings.receipt_key == DEVELOPMENT_RECEIPT_KEY:
         raise BadSetting("RECEIPT_KEY: production needs an Ed25519 private key of its own, 32 bytes in hex")
-
-
-def _key(text: str, setting: str) -> bytes:
-    try:
-        key = bytes.fromhex(text)
-    except ValueError:
-        key = b""
-    if len(key) != 32:
-        raise BadSetting(f"{setting}: expected 32 bytes in hex (64 digits)")
-    return key

@@ -14,9 +14,14 @@ from schemas.records import ArtifactStored, EventsAppended, TraceCreated
 from schemas.topics import TRACE_LOG
 
 
+def genesis_fields(created: TraceCreated) -> dict[str, Any]:
+    """What the first link is over: the record's fields, absent instead of null."""
+    return {name: value for name, value in plain(created).items() if value is not None}
+
+
 def genesis(created: TraceCreated) -> bytes:
     """link_0, 32 bytes."""
-    return sha256(dumps({k: v for k, v in plain(created).items() if v is not None})).digest()
+    return sha256(dumps(genesis_fields(created))).digest()
 
 
 def extend(link: bytes, events: Iterable[bytes]) -> bytes:
@@ -59,13 +64,18 @@ def receipt_statement(chunk: EventsAppended, partition: int, offset: int) -> dic
     }
 
 
+def artifact_claim(stored: ArtifactStored) -> list[Any]:
+    """What a head says of a stored file."""
+    return [stored.name, stored.sha256, stored.received_at_us]
+
+
 def head(
     last_link: bytes, receipts: Iterable[dict[str, Any]], artifacts: Iterable[ArtifactStored], outcome: str
 ) -> str:
     """`sha256:<hex>` that commits to everything a revision was made of. Receipts in chunk order."""
     return digest_of(
         {
-            "artifacts": sorted([a.name, a.sha256, a.received_at_us] for a in artifacts),
+            "artifacts": sorted(map(artifact_claim, artifacts)),
             "last_link": spell(last_link),
             "outcome": outcome,
             "receipts": [digest_of(receipt) for receipt in receipts],

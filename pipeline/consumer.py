@@ -102,7 +102,7 @@ async def _run(consumer: AIOKafkaConsumer, step: Step, listener: _Listener, stop
                 await _commit(consumer, commits)
 
 
-async def _until_stopped(work: Coroutine[Any, Any, None], stop: asyncio.Event, grace_s: float) -> None:
+async def until_stopped(work: Coroutine[Any, Any, None], stop: asyncio.Event, grace_s: float) -> None:
     """Do the work; once `stop` is set it has `grace_s` seconds left."""
     running, stopping = asyncio.create_task(work), asyncio.create_task(stop.wait())
     try:
@@ -130,8 +130,8 @@ async def consume(consumer: AIOKafkaConsumer, topics: Iterable[str], step: Step,
     listener = _Listener(step)
     consumer.subscribe(list(topics), listener=listener)
     try:
-        await _until_stopped(start(consumer), stop, 0)
-        await _until_stopped(_run(consumer, step, listener, stop), stop, STOP_GRACE_S)
+        await until_stopped(start(consumer), stop, 0)
+        await until_stopped(_run(consumer, step, listener, stop), stop, STOP_GRACE_S)
     finally:
         await step.close()
         await _leave(consumer)

@@ -1,7 +1,8 @@
 """The document of a finished trace: small ones travel inside TraceAssembled, big ones in the object store.
 
-The document is canonical JSON: {artifacts, chunks, environment, events, repo, revision, session, task, trace_id,
-trace_version}; events are the stored bytes, spliced, never encoded again. Digests are over uncompressed bytes.
+The document is canonical JSON: {artifacts, chunks, environment, events, genesis, log, repo, revision, session, task,
+trace_id, trace_version}; events are the stored bytes, spliced, never encoded again. Digests are over uncompressed
+bytes.
 """
 
 from dataclasses import dataclass

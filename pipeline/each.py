@@ -5,6 +5,7 @@ over, Retryable is tried again with growing pauses, anything else stops the proc
 """
 
 import asyncio
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
@@ -43,12 +44,16 @@ async def settle(handle: Handler, record: ConsumerRecord, dead_letters: DeadLett
             return dead_letters.cap.taken()
 
 
-class Each:
+class EachPlaced(ABC):
     """At most `parallel` records in work; order of completion is free, order of commit is the log's."""
 
-    def __init__(self, handle: Handler, dead_letters: DeadLetters, parallel: int) -> None:
-        self._handle, self._dead_letters, self._parallel = handle, dead_letters, parallel
+    def __init__(self, dead_letters: DeadLetters, parallel: int) -> None:
+        self._dead_letters, self._parallel = dead_letters, parallel
         self._work: dict[TopicPartition, deque[tuple[int, asyncio.Task[None]]]] = {}
+
+    @abstractmethod
+    def handler_of(self, record: ConsumerRecord) -> Handler:
+        """What handles the record that stands there in the log."""
 
     async def assigned(self, partitions: Iterable[TopicPartition]) -> None:
         for partition in partitions:
@@ -63,7 +68,7 @@ class Each:
         return min(self._parallel - active, MOST_HELD - sum(map(len, self._work.values())))
 
     async def submit(self, record: ConsumerRecord) -> None:
-        task = asyncio.create_task(settle(self._handle, record, self._dead_letters))
+        task = asyncio.create_task(settle(self.handler_of(record), record, self._dead_letters))
         self._work[TopicPartition(record.topic, record.partition)].append((record.offset, task))
 
     async def poll(self) -> Commits:
@@ -84,3 +89,14 @@ class Each:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+
+class Each(EachPlaced):
+    """The same handler for every record, wherever it stands."""
+
+    def __init__(self, handle: Handler, dead_letters: DeadLetters, parallel: int) -> None:
+        super().__init__(dead_letters, parallel)
+        self._handle = handle
+
+    def handler_of(self, _record: ConsumerRecord) -> Handler:
+        return self._handle

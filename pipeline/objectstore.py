@@ -16,7 +16,7 @@ from pipeline.errors import Retryable
 # Names a file and an S3 object alike, and never leaves the store: no empty, hidden or `..` part.
 KEY = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]*(/[A-Za-z0-9_-][A-Za-z0-9_.-]*)*")
 LONGEST_KEY = 512
-Derived = Literal["documents", "evidence"]
+Derived = Literal["documents", "evidence", "leaves"]
 Result = TypeVar("Result")
 
 

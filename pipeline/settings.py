@@ -148,12 +148,17 @@ class ObjectStoreSettings(Group):
         return self
 
 
-class GatewaySettings(Group):
-    """The HTTP front door."""
+class ModeSettings(Group):
+    """What this is for."""
 
     mode: Literal["development", "production"] = Field(
         "production", description="development accepts the well-known development token and secrets"
     )
+
+
+class GatewaySettings(ModeSettings):
+    """The HTTP front door."""
+
     gateway_host: str = Field("127.0.0.1", description="address to listen on")
     gateway_port: Port = Field(8080, description="port to listen on")
     gateway_tls_cert: FilePath | None = Field(
@@ -170,6 +175,9 @@ class GatewaySettings(Group):
     jwt_development_secret: str = Field("", description="HS256 secret of callers' JWTs, in development only")
     retired_receipt_keys: str = Field(
         "", description="public keys of earlier receipts, 32 bytes in hex, comma-separated; still published"
+    )
+    notary_public_keys: str = Field(
+        "", description="verifier keys (vkeys) of the notary, the current one first, comma-separated; published"
     )
     redact_personal: str = Field(
         "", description="personal data to redact, too: `project:rule`, comma-separated; project * is every one"
@@ -233,6 +241,19 @@ class StreamsSettings(Group):
     )
 
 
+class NotarySettings(ModeSettings):
+    """The Merkle log."""
+
+    notary_key: str = Field("", description="Ed25519 private key of checkpoints, 32 bytes in hex")
+    notary_origin: str = Field(
+        "pr-telemetry.local/log",
+        pattern=r"^[!-*,-~]{1,255}$",
+        description="name of the log, in each of its checkpoints",
+    )
+    checkpoint_interval_s: Positive = Field(5, description="seconds after which new leaves get a checkpoint")
+    checkpoint_leaves: Positive = Field(1_000, description="new leaves that get a checkpoint at once")
+
+
 class SandboxSettings(Group):
     """The test runs."""
 
@@ -268,6 +289,7 @@ GROUPS: tuple[type[Group], ...] = (
     GatewaySettings,
     ClientSettings,
     StreamsSettings,
+    NotarySettings,
     SandboxSettings,
     JudgeSettings,
 )

@@ -37,16 +37,18 @@ TRACE_LOG = Topic(
     ("ingest_gateway", "streams"),
     ("streams", "sinks"),
 )
-TRACE_ASSEMBLED = Topic("trace-assembled", ("TraceAssembled",), "trace_id", ("streams",), ("sandbox", "judge", "sinks"))
-TRACE_VALIDATED = Topic("trace-validated", ("TraceValidated",), "trace_id", ("sandbox",), ("sinks",))
-TRACE_JUDGED = Topic("trace-judged", ("TraceJudged",), "trace_id", ("judge",), ("sinks",))
+TRACE_ASSEMBLED = Topic(
+    "trace-assembled", ("TraceAssembled",), "trace_id", ("streams",), ("sandbox", "judge", "sinks", "notary")
+)
+TRACE_VALIDATED = Topic("trace-validated", ("TraceValidated",), "trace_id", ("sandbox",), ("sinks", "notary"))
+TRACE_JUDGED = Topic("trace-judged", ("TraceJudged",), "trace_id", ("judge",), ("sinks", "notary"))
 RESCORES = Topic("rescores", ("TraceJudged",), "trace_id", (), ("sinks",))
 INTEGRITY_LOG = Topic(
     "integrity-log",
     ("LeafAppended", "CheckpointSigned"),
     "-",
-    (),
-    (),
+    ("notary",),
+    ("notary",),
     partitions=(1, 1),
     retention_ms=-1,
 )

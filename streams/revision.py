@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from pipeline.canonical import digest, dumps
-from pipeline.chain import extend, genesis, head, receipt_statement, spell
+from pipeline.chain import artifact_claim, extend, genesis, genesis_fields, head, receipt_statement, spell
 from schemas.records import ArtifactStored, TraceAssembled
 from streams.assembly import Trace
 from streams.integrity import Placed, Verified, verify
@@ -17,16 +17,20 @@ from streams.metrics import measure
 TRACE_VERSION = "1.0"
 
 
-def build_document(trace: Trace, chunks: Iterable[Placed]) -> bytes:
-    """The canonical document of a trace; its events are the stored bytes, spliced in, never encoded again."""
-    chunks = list(chunks)
+def build_document(trace: Trace, partition: int, chunks: Iterable[Placed]) -> bytes:
+    """The canonical document of a trace; its events are the stored bytes, spliced in, never encoded again.
+
+    `genesis` and `log` are there so that the chain and the head can be computed again from the document alone.
+    """
+    chunks, created = list(chunks), trace.created
     before = {
         "artifacts": {stored.name: _artifact(stored) for stored in trace.artifacts},
         "chunks": [_chunk(chunk) for chunk in chunks],
-        "environment": trace.created.environment,
+        "environment": created.environment,
     }
-    created = trace.created
     after = {
+        "genesis": genesis_fields(created),
+        "log": {"artifacts": [artifact_claim(stored) for stored in trace.artifacts], "partition": partition},
         "repo": _present(origin=created.repo_origin, start_commit=created.start_commit),
         "revision": trace.revision,
         "session": {"consent": created.consent, "participant_id": created.participant_id},
@@ -41,7 +45,7 @@ def build_document(trace: Trace, chunks: Iterable[Placed]) -> bytes:
 def assemble(trace: Trace, partition: int) -> tuple[TraceAssembled, bytes]:
     """The revision that the trace's last record makes, without its document, and the document."""
     verified = verify(trace)
-    document = build_document(trace, verified.chunks)
+    document = build_document(trace, partition, verified.chunks)
     return _assembled(trace, partition, verified, document), document
 
 
@@ -95,13 +99,15 @@ def _artifact(stored: ArtifactStored) -> dict[str, Any]:
 
 
 def _chunk(chunk: Placed) -> dict[str, Any]:
+    record = chunk.record
     return {
-        "chunk_digest": chunk.record.chunk_digest,
-        "chunk_id": chunk.record.chunk_id,
-        "chunk_seq": chunk.record.chunk_seq,
+        "chunk_digest": record.chunk_digest,
+        "chunk_id": record.chunk_id,
+        "chunk_seq": record.chunk_seq,
         "event_count": len(chunk.events),
         "offset": chunk.offset,
-        "received_at_us": chunk.record.received_at_us,
+        "received_at_us": record.received_at_us,
+        **_present(prev_chunk_digest=record.prev_chunk_digest),
     }
 
 

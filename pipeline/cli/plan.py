@@ -20,7 +20,8 @@ IN_THE_CLEAR = dict.fromkeys(
     ),
     "",
 )
-GROUPS = ("streams", "sinks", "sandbox", "judge")
+# Consumer group -> the module of its service.
+GROUPS = {"streams": "streams", "notary": "streams.notary", "sinks": "sinks", "sandbox": "sandbox", "judge": "judge"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +110,7 @@ def make_plan(
         *([] if without_docker else [Step("sandbox-image", *SANDBOX_IMAGE, optional=True)]),
     )
     gateway = Process("ingest_gateway", "ingest_gateway", ready=f"http://127.0.0.1:{ports.gateway}/readyz")
-    services = (gateway, *(Process(name, name, ready=f"group:{name}") for name in GROUPS))
+    services = (gateway, *(Process(name, module, ready=f"group:{name}") for name, module in GROUPS.items()))
     return Plan((engines, once, services), _environ(home, ports, docker_host))
 
 

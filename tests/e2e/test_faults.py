@@ -19,7 +19,7 @@ from tests.support.ports import accepts_connections
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(400)]
 TRACES = 50
-VICTIMS = ("ingest_gateway", "streams", "sinks", "sandbox", "judge")
+VICTIMS = ("ingest_gateway", "streams", "notary", "sinks", "sandbox", "judge")
 PATIENCE_S = 120
 
 

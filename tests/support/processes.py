@@ -54,6 +54,10 @@ class Process:
                 self._child.kill()
         return self._child.wait()
 
+    def wait(self, timeout_s: float = 60) -> int:
+        """Waits until it ends by itself; returns the exit status."""
+        return self._child.wait(timeout_s)
+
     def kill(self) -> None:
         """kill -9, and waits until it is gone."""
         self._child.kill()

@@ -23,10 +23,10 @@ def topics_table() -> str:
 def settings_table() -> str:
     """One line a setting."""
     lines = ["| variable | default | meaning |", "|---|---|---|"]
-    for group in GROUPS:
-        for name, field in group.model_fields.items():
-            default = "" if field.default in (None, "") else f"`{field.default}`"
-            lines.append(f"| `{name.upper()}` | {default} | {field.description} |")
+    # Groups may share a setting.
+    for name, field in {name: field for group in GROUPS for name, field in group.model_fields.items()}.items():
+        default = "" if field.default in (None, "") else f"`{field.default}`"
+        lines.append(f"| `{name.upper()}` | {default} | {field.description} |")
     return "\n".join(lines)
 
 

@@ -37,7 +37,7 @@ def _variables(groups: set[type[settings.Group]]) -> set[str]:
 def test_every_service_and_step_of_ours_is_there() -> None:
     modules = {service["command"][0] for service in OURS.values()}
     packages = {path.parent.name for path in ROOT.glob("*/__main__.py")}
-    assert modules == packages | {"pipeline.cli.topics", "sinks.migrate"}
+    assert modules == packages | {"pipeline.cli.topics", "sinks.migrate", "streams.notary"}
 
 
 @pytest.mark.parametrize("name", OURS)
@@ -61,7 +61,7 @@ def test_our_containers_have_no_privileges(name: str) -> None:
 def test_no_secret_has_a_default() -> None:
     secrets = {name for name in VARIABLES if SECRET.search(name)}
     assert not re.findall(rf"\$\{{({'|'.join(secrets)}):-", TEXT)
-    assert {"GATEWAY_SECRET", "RECEIPT_KEY", "CLICKHOUSE_PASSWORD"} <= set(_required())
+    assert {"GATEWAY_SECRET", "RECEIPT_KEY", "NOTARY_KEY", "CLICKHOUSE_PASSWORD"} <= set(_required())
 
 
 def test_only_the_gateway_is_reachable_from_outside() -> None:

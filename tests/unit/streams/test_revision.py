@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+from hashlib import sha256
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.canonical import dumps, loads
-from pipeline.chain import extend, genesis, spell
+from pipeline.chain import extend, genesis, genesis_fields, head, receipt_statement, spell
 from schemas.codec import encode
 from schemas.records import ArtifactStored, EventsAppended, Record
 from streams.assembly import Trace, begin
@@ -38,7 +39,7 @@ def test_the_spliced_document_is_canonical(
 ) -> None:
     events = [{**extra, **note(seq)} for seq, extra in enumerate(extras)]
     trace = finished(chunk(0, events), task_title=title, environment=environment)
-    document = build_document(trace, verify(trace).chunks)
+    document = build_document(trace, PARTITION, verify(trace).chunks)
     assert document == dumps(loads(document))
     assert loads(document)["events"] == events
 
@@ -86,6 +87,8 @@ def test_the_document_says_everything_of_the_trace() -> None:
         ],
         "environment": {"os": "linux"},
         "events": [note(0)],
+        "genesis": genesis_fields(trace.created),
+        "log": {"artifacts": [["log.txt", log.sha256, START_US]], "partition": PARTITION},
         "repo": {"origin": "https://example.org/pager.git", "start_commit": "abcdef1"},
         "revision": 1,
         "session": {"consent": "research", "participant_id": "participant-1"},
@@ -102,6 +105,16 @@ def test_the_last_link_runs_over_the_stored_bytes_from_the_beginning() -> None:
     revision, _ = assemble(finished(*reversed(sent)), PARTITION)
     events = [event for record in sent for event in record.events]
     assert revision.last_link == spell(extend(genesis(created()), events))
+
+
+def test_chain_and_head_can_be_computed_again_from_the_document() -> None:
+    sent = chain(2)
+    revision, document = assemble(finished(*sent), PARTITION)
+    told = loads(document)
+    link = extend(sha256(dumps(told["genesis"])).digest(), map(dumps, told["events"]))
+    receipts = [receipt_statement(record, told["log"]["partition"], offset) for offset, record in enumerate(sent, 11)]
+    assert [entry.get("prev_chunk_digest") for entry in told["chunks"]] == [None, sent[0].chunk_digest]
+    assert revision.head == head(link, receipts, (), revision.outcome)
 
 
 def test_the_head_commits_to_every_receipt() -> None:

@@ -24,7 +24,7 @@ def test_engines_come_before_topics_and_migrations_before_services() -> None:
     assert names == [
         {"kafka", "clickhouse", "docker"},
         {"topics", "migrations", "sandbox-image"},
-        {"ingest_gateway", "streams", "sinks", "sandbox", "judge"},
+        {"ingest_gateway", "streams", "notary", "sinks", "sandbox", "judge"},
     ]
 
 
