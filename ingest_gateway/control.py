@@ -14,6 +14,7 @@ from ingest_gateway.auth import DEFAULT_PROJECT
 from ingest_gateway.problems import CONSENT_REFUSED, CONSENT_REQUIRED, LOG_UNAVAILABLE, Fault, Problem
 from pipeline.control import ControlView, tail
 from pipeline.errors import Refused
+from pipeline.policies import ASK
 from pipeline.telemetry import logger
 from schemas.api import Consent, RecordedConsent
 
@@ -47,11 +48,12 @@ class Control:
             raise Problem(CONSENT_REFUSED, "the participant declined; nothing was recorded")
         if given is not None:
             return given, "given"
-        policy = self.view.policies.get(project) or self._built_in.get(project, "ask")
-        if policy == "ask":
+        recorded = self.view.policies.get(project)
+        consent = recorded.consent if recorded else self._built_in.get(project, ASK)
+        if consent == ASK:
             fault = Fault("/consent", "required: this project has no policy that stands for it")
             raise Problem(CONSENT_REQUIRED, "ask the participant and send `consent`", (fault,))
-        return cast(RecordedConsent, policy), "policy"
+        return cast(RecordedConsent, consent), "policy"
 
     async def run(self) -> None:
         """Follow the topic until cancelled; a lost broker only delays what is new."""

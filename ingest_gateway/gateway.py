@@ -28,7 +28,7 @@ from ingest_gateway.metrics import Metrics
 from ingest_gateway.problems import NOT_FOUND, UNAUTHORIZED, Problem
 from ingest_gateway.reads import Reads
 from ingest_gateway.receipts import Signer
-from ingest_gateway.redaction import PersonalData, Redactor
+from ingest_gateway.redaction import Redactor
 from ingest_gateway.replays import Recent, Replays
 from ingest_gateway.tracecontext import log_headers
 from ingest_gateway.tracelog import TraceLog
@@ -59,7 +59,6 @@ class Gateway:
     spooled_bytes: InFlight
     admission: Admission
     replays: Replays
-    personal_data: PersonalData
     metrics: Metrics
     denials: Denials
     jwks: Jwks | None
@@ -107,8 +106,8 @@ class Gateway:
         return issue_upload_token(upload, self.keys.upload_tokens, expires_at_s), expires_at_s
 
     def redactor(self, project: str) -> Redactor:
-        """A redactor with the project's key and fresh counts."""
-        return Redactor(self.keys.redaction_of(project), self.personal_data.rules_of(project))
+        """A redactor with the project's key and rules, fresh counts. Raises Problem before policies are known."""
+        return Redactor(self.keys.redaction_of(project), self.control.view.personal_rules(project))
 
     def count_redactions(self, counts: Mapping[str, int]) -> None:
         """Add what was redacted to the metrics, once the log has it."""
@@ -126,9 +125,8 @@ def assemble(
     body_limits = BodyLimits(settings.max_body_bytes, pace, InFlight(settings.max_in_flight_bytes))
     signer, admission = Signer(keys.receipt_seed, keys.retired_receipt_keys), Admission(settings)
     limits = (body_limits, InFlight(settings.max_spool_bytes), admission, Replays(settings.max_replay_bytes))
-    personal_data, metrics = PersonalData(settings.redact_personal), Metrics()
-    tokens = UploadTokens(keys.upload_tokens)
-    parts = (settings, log, control, store, reads, clock, keys, tokens, callers, signer, *limits, personal_data)
+    metrics, tokens = Metrics(), UploadTokens(keys.upload_tokens)
+    parts = (settings, log, control, store, reads, clock, keys, tokens, callers, signer, *limits)
     rules = jwt_rules(settings)
     jwks = Jwks(rules, settings.jwt_jwks, settings.jwt_refresh_s) if rules else None
     return Gateway(*parts, metrics, Denials(log, clock, metrics), jwks)

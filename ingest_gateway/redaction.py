@@ -4,31 +4,14 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
-from pipeline.access import EVERY_PROJECT
-from pipeline.errors import BadSetting
 from pipeline.redaction.engine import NOTHING, redact
-from pipeline.redaction.rules import candidates, personal_rules
+from pipeline.redaction.rules import candidates
 from pipeline.redaction.stream import StreamRedactor
 
 # Values that are our own vocabulary or digests; every other string is the client's. Ids too: equal secrets get equal
 # placeholders, so what refers to an id still finds it.
 NO_TEXT = frozenset({"type", "author", "status", "sha", "parents", "buffer_hash_after", "output_ref", "report_ref"})
 NO_TEXT_BELOW = frozenset({"status"})
-
-
-class PersonalData:
-    """Which projects ask for which rules of personal data, from `project:rule`, comma-separated."""
-
-    def __init__(self, setting: str) -> None:
-        """Raises BadSetting."""
-        self._wanted = [entry.strip().partition(":") for entry in setting.split(",") if entry.strip()]
-        if any(not project or rule not in personal_rules() for project, _, rule in self._wanted):
-            known = ", ".join(sorted(personal_rules()))
-            raise BadSetting(f"REDACT_PERSONAL: expected `project:rule`, comma-separated; rules are {known}")
-
-    def rules_of(self, project: str) -> frozenset[str]:
-        """The ids of the rules that hold for a project."""
-        return frozenset(rule for asking, _, rule in self._wanted if asking in (project, EVERY_PROJECT))
 
 
 class Redactor:

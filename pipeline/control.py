@@ -13,7 +13,8 @@ from aiokafka.structs import TopicPartition
 
 from pipeline.access import apply_key, apply_revocation
 from pipeline.kafka import connect
-from pipeline.policies import apply_policy
+from pipeline.policies import Policy, apply_policy
+from pipeline.redaction.engine import NOTHING
 from schemas.records import ApiKeyRecorded
 from schemas.topics import CONTROL
 
@@ -26,7 +27,7 @@ PARTITION = TopicPartition(CONTROL.name, 0)
 class ControlView:
     """The fold over `control`: policies by project, keys by id, what is revoked as (kind, subject)."""
 
-    policies: dict[str, str] = field(default_factory=dict)
+    policies: dict[str, Policy] = field(default_factory=dict)
     keys: dict[str, ApiKeyRecorded] = field(default_factory=dict)
     revoked: set[tuple[str, str]] = field(default_factory=set)
 
@@ -35,6 +36,11 @@ class ControlView:
         apply_policy(self.policies, key, value)
         apply_key(self.keys, key, value)
         apply_revocation(self.revoked, key, value)
+
+    def personal_rules(self, project: str) -> frozenset[str]:
+        """The ids of the rules of personal data that hold for a project."""
+        policy = self.policies.get(project)
+        return policy.redact if policy else NOTHING
 
     def bars(self, caller: str) -> bool:
         """Whether a caller's name, as `key/<id>` or `jwt/<subject>`, is no longer accepted."""

@@ -179,9 +179,6 @@ class GatewaySettings(ModeSettings):
     notary_public_keys: str = Field(
         "", description="verifier keys (vkeys) of the notary, the current one first, comma-separated; published"
     )
-    redact_personal: str = Field(
-        "", description="personal data to redact, too: `project:rule`, comma-separated; project * is every one"
-    )
     upload_token_ttl_s: Positive = Field(3600, description="life of an upload token, seconds")
     max_chunk_bytes: Positive = Field(262_144, description="largest chunk after redaction, bytes")
     max_body_bytes: Positive = Field(1_048_576, description="largest request body of JSON, bytes")

@@ -256,12 +256,13 @@ class ApiKeyRecorded:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProjectPolicy:
-    """What a project's traces may be used for when the client does not say."""
+    """What a project's traces may be used for when the client does not say, and which personal data are redacted."""
 
     project: str
     consent: str
     recorded_by: str
     recorded_at_us: int
+    redact: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,7 +5,7 @@ import os
 
 import typer
 
-from pipeline.cli import access, control, queries, receipts, sessions, texts
+from pipeline.cli import access, control, policies, queries, receipts, sessions, texts
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None)
 app.command("up")(control.up)
@@ -18,7 +18,8 @@ app.command("view")(sessions.view)
 app.command("results")(sessions.results)
 app.command("verify-receipt")(receipts.verify_receipt)
 app.command("sql")(queries.sql)
-app.command("policy")(access.policy)
+app.command("policy")(policies.policy)
+app.command("policies")(policies.policies)
 app.command("redact")(texts.redact)
 app.add_typer(access.key_app, name="key")
 app.add_typer(access.token_app, name="token")

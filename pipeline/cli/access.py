@@ -1,16 +1,10 @@
-"""`key`, `token`, `policy`: who may do what. Each change goes to `control`, with an entry in the audit trail."""
+"""`key`, `token`: who may do what. Each change goes to `control`, with an entry in the audit trail."""
 
-import asyncio
-import getpass
-import os
-from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Annotated, Any, TypeVar
+from typing import Annotated
 
 import typer
-from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError
 from rich.table import Table
 
 from pipeline.access import (
@@ -24,72 +18,20 @@ from pipeline.access import (
     new_key_id,
     revocation_topic_key,
 )
-from pipeline.audit import audit_entry, change_control
+from pipeline.cli.changes import By, actor_of, answer_of, change, current_view
 from pipeline.cli.terminal import WRONG_USAGE, Json, err, fail, out
 from pipeline.clock import now_us
-from pipeline.control import ControlView, tail
-from pipeline.errors import Refused
 from pipeline.ids import SHAPE
-from pipeline.kafka import connect, make_consumer, make_producer
-from pipeline.policies import POLICY_CONSENTS, policy_key
-from pipeline.settings import KafkaSettings, load
-from schemas.records import ApiKeyRecorded, ProjectPolicy, Record, TokenRevoked
+from schemas.records import ApiKeyRecorded, TokenRevoked
 
-Answer = TypeVar("Answer")
-By = Annotated[str, typer.Option(help="Who decided it; the login name where not given.")]
 key_app = typer.Typer(no_args_is_help=True, help="API keys: create, rotate, revoke, list.")
 token_app = typer.Typer(no_args_is_help=True, help="Refuse a trace's uploads, a token, or a caller from now on.")
 
 
-def _actor(by: str) -> str:
-    return f"cli/{by or _login()}"
-
-
-def _login() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # a container's user may have a number only
-        return f"uid-{os.getuid()}"
-
-
-def _run(work: Callable[[], Awaitable[Answer]]) -> Answer:
-    async def run() -> Answer:
-        return await work()
-
-    try:
-        return asyncio.run(run())
-    except Refused as error:
-        raise fail(str(error)) from None
-    except (KafkaError, OSError, TimeoutError) as error:
-        broker = load(KafkaSettings).kafka_bootstrap
-        raise fail(
-            f"the broker at {broker} did not answer, nothing is certain: {' '.join(str(error).split())}"
-        ) from None
-
-
-async def _view() -> ControlView:
-    consumer = make_consumer(load(KafkaSettings))
-    try:
-        async for view in tail(consumer):
-            return view
-    finally:
-        await consumer.stop()
-    raise AssertionError("a tail does not end")
-
-
-async def _change(key: bytes, value: Record | None, **entry: Any) -> None:
-    producer: AIOKafkaProducer = make_producer(load(KafkaSettings))
-    try:
-        await connect(producer)
-        await change_control(producer, key, value, audit_entry(at_us=now_us(), **entry))
-    finally:
-        await producer.stop()
-
-
 def _record_key(record: ApiKeyRecorded, action: str, by: str) -> None:
     facts = {"role": record.role}
-    entry = {"actor": _actor(by), "action": action, "subject": f"key/{record.key_id}", "detail": facts}
-    _run(lambda: _change(key_topic_key(record.key_id), record, project=record.project, **entry))
+    entry = {"actor": actor_of(by), "action": action, "subject": f"key/{record.key_id}", "detail": facts}
+    answer_of(lambda: change(key_topic_key(record.key_id), record, project=record.project, **entry))
 
 
 def _show(record: ApiKeyRecorded, key: str, json: bool) -> None:
@@ -101,7 +43,7 @@ def _show(record: ApiKeyRecorded, key: str, json: bool) -> None:
 
 
 def _known(key_id: str) -> ApiKeyRecorded:
-    view = _run(_view)
+    view = answer_of(current_view)
     record = view.keys.get(key_id)
     if record is None:
         raise fail(f"no key {key_id}; see `pr-telemetry key list`", WRONG_USAGE)
@@ -152,7 +94,7 @@ def revoke(key_id: str, by: By = "") -> None:
 @key_app.command("list")
 def list_keys(json: Json = False) -> None:
     """Show all keys. Their secrets are known to nobody but their holders."""
-    view = _run(_view)
+    view = answer_of(current_view)
     lines = [
         {
             "key_id": record.key_id,
@@ -184,8 +126,13 @@ def revoke_token(
         raise fail(f"no kind {kind}; there are: {', '.join(SUBJECT_KINDS)}", WRONG_USAGE)
     named = _named(kind, subject)
     record = TokenRevoked(subject_kind=kind, subject=named, reason=reason, revoked_at_us=now_us())
-    entry = {"actor": _actor(by), "action": "token revoke", "subject": f"{kind}/{named}", "detail": {"reason": reason}}
-    _run(lambda: _change(revocation_topic_key(kind, named), record, **entry))
+    entry = {
+        "actor": actor_of(by),
+        "action": "token revoke",
+        "subject": f"{kind}/{named}",
+        "detail": {"reason": reason},
+    }
+    answer_of(lambda: change(revocation_topic_key(kind, named), record, **entry))
 
 
 def _named(kind: str, subject: str) -> str:
@@ -196,20 +143,3 @@ def _named(kind: str, subject: str) -> str:
         _known(subject)
     # Of a token only its hash is written anywhere.
     return fingerprint(subject) if kind == "token" and not subject.startswith("sha256:") else subject
-
-
-def policy(
-    project: str,
-    consent: Annotated[str, typer.Argument(help=f"One of: {', '.join(POLICY_CONSENTS)}.")],
-    by: By = "",
-) -> None:
-    """Set what a project's traces may be used for.
-
-    It holds for traces whose client does not say, from now on.
-    """
-    if consent not in POLICY_CONSENTS:
-        raise fail(f"no consent {consent}; there are: {', '.join(POLICY_CONSENTS)}", WRONG_USAGE)
-    actor = _actor(by)
-    record = ProjectPolicy(project=project, consent=consent, recorded_by=actor, recorded_at_us=now_us())
-    entry = {"actor": actor, "action": "policy set", "subject": f"policy/{project}", "detail": {"consent": consent}}
-    _run(lambda: _change(policy_key(project), record, project=project, **entry))

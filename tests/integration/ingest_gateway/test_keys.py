@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from schemas.records import TraceCreated
 from tests.integration.ingest_gateway.conftest import TRACE, Front, bearer, build, chunk, serving, until_ready
 from tests.support.api_keys import audit_of
 
@@ -91,6 +92,44 @@ async def test_a_closed_trace_and_a_revoked_token_take_nothing_more(front: Front
         assert (await front.http.post(url, json=body, headers=bearer("dev_token_12345"))).status_code == 401
     entries = await audit_of(front.kafka, f"trace/{first.trace_id}")
     assert [e.detail for e in entries if e.action == "token revoke"] == [{"reason": "laptop lost"}]
+
+
+async def test_a_policy_hides_personal_data_at_every_replica(front: Front, command: Command, tmp_path: Path) -> None:
+    project, note_to = f"p-{tmp_path.name}"[:64], "write to jane@example.org"
+    await command("policy", project, "training", "--redact", "email", "--by", "ann")
+    async with serving(build(front.kafka, tmp_path / "second"), front.kafka) as second:
+        await until_ready(second)
+        for replica in (front, second):
+            await hides(replica, project, note_to, {"email": 1})
+        await command("policy", project, "research")
+        (line,) = [
+            line for line in json.loads((await command("policies", "--json")).stdout) if line["project"] == project
+        ]
+        assert line == {"project": project, "consent": "research", "redact": ["email"]}
+        await command("policy", project, "research", "--redact", "none")
+        for replica in (front, second):
+            await hides(replica, project, note_to, {})
+    details = [entry.detail for entry in await audit_of(front.kafka, f"policy/{project}")]
+    assert [(detail["consent"], detail["redact"]) for detail in details] == [
+        ("training", "email"),
+        ("research", "email"),
+        ("research", ""),
+    ]
+
+
+async def hides(front: Front, project: str, title: str, counts: dict[str, int]) -> None:
+    """Returns once a new trace of the project, without consent given, hides just this in its title; or times out."""
+    async with asyncio.timeout(5):
+        while True:
+            body = {**TRACE, "project": project, "task_title": title}
+            answer = await front.http.post("/v1/traces", json=body, headers=bearer("dev_token_12345"))
+            if answer.status_code == 201:
+                (_, _, created), *_ = await front.records(answer.json()["trace_id"])
+                assert isinstance(created, TraceCreated)
+                if created.redactions == counts:
+                    assert ("jane" in created.task_title) == (not counts)
+                    return
+            await asyncio.sleep(0.05)
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,8 @@ import pytest
 
 from pipeline.cli.home import Home
 from pipeline.cli.plan import Ports
+from pipeline.cli.policies import REDACT_HELP
+from pipeline.redaction.rules import personal_rules
 from tests.support.data import PROJECT, REAL_SESSIONS
 from tests.support.fake_gateway import TRACE_ID, FakeGateway, serving
 from tests.support.ports import free_port
@@ -55,7 +57,10 @@ def test_what_is_away_is_named_in_one_line(tmp_path: Path, command: tuple[str, .
 
 
 @pytest.mark.parametrize(
-    "command", [("import", "--format", "nope", str(SESSION)), ("policy", "acme", "nope"), ("vew",)]
+    "command",
+    [("import", "--format", "nope", str(SESSION)), ("policy", "acme", "nope"), ("vew",)]
+    + [("policy", "acme", "ask", "--redact", rules) for rules in ("github-token", "")]
+    + [("policy", "acme", "ask", "--redact", "none", "--redact", "email"), ("policy", "a/b", "ask")],
 )
 def test_wrong_usage_is_2(tmp_path: Path, command: tuple[str, ...]) -> None:
     assert cli(tmp_path, *command).returncode == 2
@@ -100,3 +105,7 @@ def test_imported_files_are_a_json_document_a_line(tmp_path: Path, gateway: Fake
     done = cli(tmp_path, "import", "--format", "mini-swe-agent", "--json", *files, GATEWAY_URL=gateway.url)
     assert done.returncode == 0, done.stderr
     assert [json.loads(line)["file"] for line in done.stdout.splitlines()] == files
+
+
+def test_the_help_names_every_rule_of_personal_data() -> None:
+    assert [rule for rule in personal_rules() if rule not in REDACT_HELP] == []
