@@ -55,6 +55,12 @@ class Artifact(Answer):
     size: int
 
 
+class Erasure(Answer):
+    """The traces whose erasure is in the log."""
+
+    trace_ids: list[str]
+
+
 class TelemetryClient:
     """One connection pool to one server, for one thread. `token` is the caller's; uploads use that of their trace."""
 
@@ -117,6 +123,18 @@ class TelemetryClient:
         """The whole trace as far as it has come, or None while nothing of it can be queried yet."""
         response = self._http.send("GET", f"/v1/traces/{quote(trace_id, safe='')}", self._token)
         return None if response.status_code == httpx2.codes.ACCEPTED else orjson.loads(response.content)
+
+    def erase(self, trace_id: str, reason: str = "") -> Erasure:
+        """Erase a trace for good; again is harmless. Views and stores follow within seconds."""
+        return self._erase(f"/v1/traces/{quote(trace_id, safe='')}", reason=reason)
+
+    def erase_participant(self, participant_id: str, project: str = "", reason: str = "") -> Erasure:
+        """Erase all traces of a participant that have begun by now, in one project."""
+        return self._erase(f"/v1/participants/{quote(participant_id, safe='')}", project=project, reason=reason)
+
+    def _erase(self, path: str, **said: str) -> Erasure:
+        params: dict[str, str | int] = {name: value for name, value in said.items() if value}
+        return Erasure.model_validate_json(self._http.send("DELETE", path, self._token, params=params).content)
 
     def list_traces(self, **filters: str | int) -> dict[str, Any]:
         """One page of the caller's traces; `cursor=` of the page before gives the next one."""

@@ -14,6 +14,7 @@ import uvloop
 from ingest_gateway.app import create_app
 from ingest_gateway.connections import bounded
 from ingest_gateway.control import Control, built_in_policies
+from ingest_gateway.fresh import Fresh
 from ingest_gateway.gateway import Gateway, assemble
 from ingest_gateway.reads import Reads
 from ingest_gateway.tracelog import APPEND_TIMEOUT_S, TraceLog
@@ -47,6 +48,7 @@ def open_gateway(settings: GatewaySettings) -> Gateway:
         Control(lambda: make_consumer(kafka), built_in_policies(settings.mode)),
         open_store(load(ObjectStoreSettings)),
         Reads(lambda: ClickHouse(clickhouse)),
+        Fresh(kafka),
         now_us,
     )
 

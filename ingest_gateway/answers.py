@@ -103,6 +103,14 @@ class Completed(Answer):
     message: str = "Trace completed"
 
 
+class Erasure(Answer):
+    """The erasure of these traces is in the log; views and stores follow within seconds."""
+
+    trace_ids: list[TraceId]
+    erased_at_us: int
+    message: str = "Erasure recorded"
+
+
 class StoredArtifact(Answer):
     """A file was stored, after redaction. `uri` is what events refer to."""
 

@@ -31,14 +31,15 @@ def _number(request: Request, name: str, default: int, least: int, most: int) ->
     return int(text)
 
 
-def _allow(request: Request, *names: str) -> None:
+def allow(request: Request, *names: str) -> None:
+    """Raises Problem for a parameter that the call does not have: a misspelt one must not be passed over."""
     if unknown := set(request.query_params) - set(names):
         raise Problem(BAD_PARAMETER, f"{len(unknown)} unknown parameters; known are: {', '.join(names) or 'none'}")
 
 
 async def get_trace(request: Request) -> Response:
     """`GET /v1/traces/{id}`."""
-    _allow(request)
+    allow(request)
     gateway = gateway_of(request)
     trace_id, caller = trace_id_of(request), gateway.caller(request, "read")
     whole = await gateway.reads.whole(trace_id, caller)
@@ -46,6 +47,7 @@ async def get_trace(request: Request) -> Response:
         return json_answer(orjson.dumps(whole_trace(whole, whole.trace)))
     if whole.progress is not None:
         return json_answer(orjson.dumps(open_trace(trace_id, whole.progress)))
+    await gateway.reads.refuse_erased(trace_id, caller)
     if 0 <= gateway.clock() - minted_at_us(trace_id) < YOUNG_US:
         return model_answer(Pending(trace_id=trace_id), 202, {"Retry-After": "1"})
     raise Problem(NOT_FOUND, "no such trace")
@@ -53,13 +55,14 @@ async def get_trace(request: Request) -> Response:
 
 async def get_events(request: Request) -> Response:
     """`GET /v1/traces/{id}/events?first=&limit=`."""
-    _allow(request, "first", "limit")
+    allow(request, "first", "limit")
     gateway = gateway_of(request)
     trace_id, caller = trace_id_of(request), gateway.caller(request, "read")
     first = _number(request, "first", 0, 0, LAST_FIRST)
     limit = _number(request, "limit", EVENT_PAGE, 1, LARGEST_EVENT_PAGE)
     rows = await gateway.reads.events(trace_id, caller, first, limit + 1)
     if not rows and first == 0:
+        await gateway.reads.refuse_erased(trace_id, caller)
         raise Problem(NOT_FOUND, "no such trace, or it is not assembled yet")
     page = {"events": [event_of(row) for row in rows[:limit]]}
     more = {"next": rows[limit]["chain_index"]} if len(rows) > limit else {}
@@ -68,7 +71,7 @@ async def get_events(request: Request) -> Response:
 
 async def list_traces(request: Request) -> Response:
     """`GET /v1/traces?cursor=&limit=`."""
-    _allow(request, "cursor", "limit")
+    allow(request, "cursor", "limit")
     gateway = gateway_of(request)
     caller = gateway.caller(request, "read")
     limit = _number(request, "limit", PAGE, 1, LARGEST_PAGE)

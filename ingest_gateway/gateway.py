@@ -21,6 +21,7 @@ from ingest_gateway.auth import (
 from ingest_gateway.bodies import Body, BodyLimits, InFlight, Pace
 from ingest_gateway.control import Control
 from ingest_gateway.denials import Denials
+from ingest_gateway.fresh import Fresh
 from ingest_gateway.jwks import Jwks
 from ingest_gateway.jwts import jwt_rules
 from ingest_gateway.keyring import Keyring, open_keyring
@@ -50,6 +51,7 @@ class Gateway:
     control: Control
     store: FileStore
     reads: Reads
+    fresh: Fresh
     clock: Clock
     keys: Keyring
     tokens: UploadTokens
@@ -116,7 +118,13 @@ class Gateway:
 
 
 def assemble(
-    settings: GatewaySettings, log: TraceLog, control: Control, store: FileStore, reads: Reads, clock: Clock
+    settings: GatewaySettings,
+    log: TraceLog,
+    control: Control,
+    store: FileStore,
+    reads: Reads,
+    fresh: Fresh,
+    clock: Clock,
 ) -> Gateway:
     """A gateway from its outside parts. Raises BadSetting for secrets that are missing or wrong."""
     keys = open_keyring(settings)
@@ -126,7 +134,7 @@ def assemble(
     signer, admission = Signer(keys.receipt_seed, keys.retired_receipt_keys), Admission(settings)
     limits = (body_limits, InFlight(settings.max_spool_bytes), admission, Replays(settings.max_replay_bytes))
     metrics, tokens = Metrics(), UploadTokens(keys.upload_tokens)
-    parts = (settings, log, control, store, reads, clock, keys, tokens, callers, signer, *limits)
+    parts = (settings, log, control, store, reads, fresh, clock, keys, tokens, callers, signer, *limits)
     rules = jwt_rules(settings)
     jwks = Jwks(rules, settings.jwt_jwks, settings.jwt_refresh_s) if rules else None
     return Gateway(*parts, metrics, Denials(log, clock, metrics), jwks)

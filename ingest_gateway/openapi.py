@@ -17,6 +17,7 @@ PATH_PARAMETERS = {
     "trace_id": {"type": "string", "pattern": "^trace-[0-9a-f]{32}$"},
     # Stored by name and read by digest; to OpenAPI these are one path, whatever its parameter is called.
     "artifact:path": {"type": "string", "minLength": 1, "maxLength": 256, "description": "the name to store it under"},
+    "participant:path": {"type": "string", "minLength": 1, "description": "who worked, as the client named them"},
     "artifact": {
         "type": "string",
         "pattern": "^(sha256:)?[0-9a-f]{64}$",

@@ -46,6 +46,7 @@ NOT_FOUND = Kind("not-found", 404, "Nothing is here")
 METHOD_NOT_ALLOWED = Kind("method-not-allowed", 405, "The method is not supported here")
 TOO_SLOW = Kind("too-slow", 408, "The request came too slowly")
 IN_FLIGHT = Kind("in-flight", 409, "The same request is still being worked on")
+ERASED = Kind("erased", 410, "The trace was erased")
 TOO_LARGE = Kind("too-large", 413, "The content is too large")
 UNSUPPORTED_MEDIA_TYPE = Kind("unsupported-media-type", 415, "The content type is not supported")
 RANGE_UNSATISFIABLE = Kind("range-unsatisfiable", 416, "The file has no such range")
@@ -79,6 +80,7 @@ KINDS: tuple[Kind, ...] = (
     METHOD_NOT_ALLOWED,
     TOO_SLOW,
     IN_FLIGHT,
+    ERASED,
     TOO_LARGE,
     UNSUPPORTED_MEDIA_TYPE,
     RANGE_UNSATISFIABLE,

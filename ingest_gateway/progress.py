@@ -28,6 +28,8 @@ Status = dict[str, object]
 async def _status(gateway: Gateway, trace_id: str, caller: Caller) -> Status | None:
     """The status; None for an id so young that it may not be queryable yet. Raises Problem where there is no trace."""
     status = status_of(trace_id, *await gateway.reads.progress(trace_id, caller))
+    if status is None:
+        await gateway.reads.refuse_erased(trace_id, caller)
     if status is None and not 0 <= gateway.clock() - minted_at_us(trace_id) < YOUNG_US:
         raise Problem(NOT_FOUND, "no such trace")
     return status

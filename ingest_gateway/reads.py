@@ -2,13 +2,13 @@
 
 import asyncio
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
 from ingest_gateway.auth import Caller
-from ingest_gateway.problems import STORE_UNAVAILABLE, Problem
+from ingest_gateway.problems import ERASED, STORE_UNAVAILABLE, Problem
 from pipeline.clickhouse import ClickHouse, QueryFailed
 from pipeline.errors import Retryable
 from pipeline.telemetry import logger
@@ -31,6 +31,14 @@ VALIDATION = f"SELECT * FROM v1_validations WHERE {THIS} AND latest ORDER BY run
 TESTS = f"""SELECT test_id AS id, suite, before, after, category FROM v1_test_results
     WHERE {THIS} AND revision = {{revision:UInt32}} AND run_id = {{run_id:String}} ORDER BY suite, id"""
 SCORES = f"SELECT * FROM v1_scores WHERE {THIS} AND current ORDER BY criterion"
+OWNER = f"""SELECT project FROM v1_progress WHERE {THIS}
+    UNION DISTINCT SELECT project FROM v1_traces WHERE {THIS}
+    UNION DISTINCT SELECT project FROM v1_erasures WHERE {THIS}"""
+ERASURE = f"SELECT erased_at FROM v1_erasures WHERE {THIS}"
+TRACES_OF = """SELECT trace_id FROM v1_progress
+    WHERE project = {project:String} AND participant_id IN {names:Array(String)}
+    UNION DISTINCT SELECT trace_id FROM v1_traces
+    WHERE project = {project:String} AND participant_id IN {names:Array(String)}"""
 PAGE = f"""SELECT trace_id, project, received_at, completed_at FROM v1_progress
     WHERE {MINE} AND ({{cursor:String}} = '' OR trace_id < {{cursor:String}})
     ORDER BY trace_id DESC LIMIT {{limit:UInt32}}"""
@@ -103,6 +111,21 @@ class Reads:
             return caller.project
         row = _first(await self._rows(PROGRESS, {"trace_id": trace_id, "project": ""}))
         return str(row["project"]) if row else None
+
+    async def owner(self, trace_id: str, caller: Caller) -> str | None:
+        """The project of a trace that this caller may see, open, finished or erased."""
+        row = _first(await self._rows(OWNER, {"trace_id": trace_id, "project": caller.project or ""}))
+        return str(row["project"]) if row else None
+
+    async def traces_of(self, names: Collection[str], project: str) -> list[str]:
+        """The traces of a participant, by any of these names."""
+        rows = await self._rows(TRACES_OF, {"names": list(names), "project": project})
+        return [row["trace_id"] for row in rows]
+
+    async def refuse_erased(self, trace_id: str, caller: Caller) -> None:
+        """Raises Problem where the caller's trace was erased; for others it never was there."""
+        if await self._rows(ERASURE, {"trace_id": trace_id, "project": caller.project or ""}):
+            raise Problem(ERASED, "nothing is left of it but that it was erased, and its heads")
 
     async def _rows(self, sql: str, parameters: dict[str, Any]) -> list[Row]:
         try:

@@ -8,9 +8,10 @@ from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import Response
 
-from ingest_gateway import answers, artifacts, browse, operations, problems, progress, writes
+from ingest_gateway import answers, artifacts, browse, erasures, operations, problems, progress, writes
 from ingest_gateway.problems import Kind
 from pipeline import receipts
+from pipeline.access import PROJECT
 from schemas import api
 
 Handler = Callable[[Request], Awaitable[Response]]
@@ -81,6 +82,13 @@ def implied_problems(call: Call) -> tuple[Kind, ...]:
     return tuple(kinds)
 
 
+REASON = Parameter(
+    "reason",
+    "query",
+    f"why, for the audit trail; {erasures.DEFAULT_REASON!r} where not given",
+    {"type": "string", "minLength": 1, "maxLength": erasures.LONGEST_REASON},
+)
+
 CALLS: tuple[Call, ...] = (
     Call(
         "POST",
@@ -112,7 +120,35 @@ CALLS: tuple[Call, ...] = (
         "Read a whole trace, as far as it has come",
         "caller",
         {200: answers.Trace, 202: answers.Pending},
-        problems=READ,
+        problems=(*READ, problems.ERASED),
+    ),
+    Call(
+        "DELETE",
+        "/v1/traces/{trace_id}",
+        erasures.erase_trace,
+        "Erase a trace from every view, store and export",
+        "caller",
+        {202: answers.Erasure},
+        problems=(*READ, problems.FOREIGN_PROJECT),
+        parameters=(REASON,),
+    ),
+    Call(
+        "DELETE",
+        "/v1/participants/{participant:path}",
+        erasures.erase_participant,
+        "Erase all traces of a participant that have begun by now",
+        "caller",
+        {202: answers.Erasure},
+        problems=(*READ, problems.FOREIGN_PROJECT),
+        parameters=(
+            Parameter(
+                "project",
+                "query",
+                "the project; the caller's own where not given",
+                {"type": "string", "pattern": f"^{PROJECT.pattern}$"},
+            ),
+            REASON,
+        ),
     ),
     Call(
         "GET",
@@ -121,7 +157,7 @@ CALLS: tuple[Call, ...] = (
         "Ask how far a trace has come",
         "caller",
         {200: answers.Status, 202: answers.Pending},
-        problems=READ[:-1],
+        problems=(*READ[:-1], problems.ERASED),
     ),
     Call(
         "GET",
@@ -130,7 +166,7 @@ CALLS: tuple[Call, ...] = (
         "Follow a trace through its stages: server-sent events `stage`, each with a Status, and a last one `end`",
         "caller",
         {200: progress.SSE},
-        problems=(*READ[:-1], problems.OVERLOADED),
+        problems=(*READ[:-1], problems.ERASED, problems.OVERLOADED),
     ),
     Call(
         "GET",
@@ -139,7 +175,7 @@ CALLS: tuple[Call, ...] = (
         "Read the events of an assembled trace, page by page",
         "caller",
         {200: answers.EventPage},
-        problems=READ,
+        problems=(*READ, problems.ERASED),
         parameters=(
             Parameter("first", "query", "place of the first event, from 0", whole_number(0, browse.LAST_FIRST)),
             Parameter("limit", "query", "events a page", whole_number(1, browse.LARGEST_EVENT_PAGE)),

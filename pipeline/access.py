@@ -15,15 +15,16 @@ from pipeline.canonical import digest
 from schemas.codec import UndecodableRecord, decode
 from schemas.records import ApiKeyRecorded
 
-Permission = Literal["write", "read", "read-files"]
-"""write: create traces and refresh their upload tokens; read: traces, events, lists; read-files: artifacts."""
+Permission = Literal["write", "read", "read-files", "erase"]
+"""write: create traces and refresh their upload tokens; read: traces, events, lists; read-files: artifacts; erase: for
+good, traces and whole participants."""
 SubjectKind = Literal["trace", "token", "key"]
 
 ROLES: dict[str, frozenset[Permission]] = {
     "writer": frozenset({"write"}),
     "reader": frozenset({"read", "read-files"}),
     "analyst": frozenset({"read"}),
-    "operator": frozenset({"write", "read", "read-files"}),
+    "operator": frozenset({"write", "read", "read-files", "erase"}),
 }
 SUBJECT_KINDS: tuple[SubjectKind, ...] = get_args(SubjectKind)
 EVERY_PROJECT = "*"

@@ -1,16 +1,19 @@
 """A range of a partition, read once, beside every consumer group: for rebuilding, replays, audits and searches."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 from aiokafka import AIOKafkaConsumer
+from aiokafka.errors import GroupCoordinatorNotAvailableError
 from aiokafka.structs import ConsumerRecord, TopicPartition
 
 from pipeline.kafka import MAX_RECORD_BYTES, admin, make_consumer, start
 from pipeline.settings import KafkaSettings
-from schemas.topics import Topic
 
 POLL_MS = 200
+# A broker has no coordinator before the first use of any group: the first question makes it look for one.
+COORDINATOR_PAUSES_S = (0.5, 1.0, 2.0)
 # Records this near to one another are cheaper to read through than to seek; a seek asks for so many bytes.
 NEAR = 64
 PICK_BYTES = 128 * 1024
@@ -77,7 +80,7 @@ async def _between(
             yield logged
 
 
-async def bounds(kafka: KafkaSettings, topic: Topic) -> dict[TopicPartition, tuple[int, int]]:
+async def bounds(kafka: KafkaSettings, topic: str) -> dict[TopicPartition, tuple[int, int]]:
     """(first offset, next offset) of every partition of a topic, as the broker holds it now."""
     partitions = await _partitions(kafka, topic)
     async with reader(kafka, *partitions) as consumer:
@@ -85,14 +88,18 @@ async def bounds(kafka: KafkaSettings, topic: Topic) -> dict[TopicPartition, tup
     return {place: (firsts[place], ends[place]) for place in partitions}
 
 
-async def _partitions(kafka: KafkaSettings, topic: Topic) -> list[TopicPartition]:
+async def _partitions(kafka: KafkaSettings, topic: str) -> list[TopicPartition]:
     async with admin(kafka) as client:
-        (about,) = await client.describe_topics([topic.name])
-    return sorted(TopicPartition(topic.name, part["partition"]) for part in about["partitions"])
+        (about,) = await client.describe_topics([topic])
+    return sorted(TopicPartition(topic, part["partition"]) for part in about["partitions"])
 
 
 async def committed(kafka: KafkaSettings, group: str) -> dict[TopicPartition, int]:
     """Next offset of a group for each partition in which it has committed one."""
     async with admin(kafka) as client:
-        offsets = await client.list_consumer_group_offsets(group)
-    return {place: known.offset for place, known in offsets.items() if known.offset >= 0}
+        for pause_s in COORDINATOR_PAUSES_S:
+            with suppress(GroupCoordinatorNotAvailableError):
+                offsets = await client.list_consumer_group_offsets(group)
+                return {place: known.offset for place, known in offsets.items() if known.offset >= 0}
+            await asyncio.sleep(pause_s)
+    raise GroupCoordinatorNotAvailableError

@@ -56,7 +56,7 @@ CONTROL = Topic(
     "control",
     ("ApiKeyRecorded", "ProjectPolicy", "TokenRevoked", "RunManifest", "RunPromoted"),
     "kind/id",
-    ("cli",),
+    ("ingest_gateway", "cli"),
     ("ingest_gateway", "cli"),
     partitions=(1, 1),
     cleanup="compact",

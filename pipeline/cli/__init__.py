@@ -5,7 +5,7 @@ import os
 
 import typer
 
-from pipeline.cli import access, control, policies, queries, receipts, sessions, texts
+from pipeline.cli import access, control, erasing, policies, queries, receipts, sessions, texts
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None)
 app.command("up")(control.up)
@@ -18,6 +18,7 @@ app.command("view")(sessions.view)
 app.command("results")(sessions.results)
 app.command("verify-receipt")(receipts.verify_receipt)
 app.command("sql")(queries.sql)
+app.command("erase")(erasing.erase)
 app.command("policy")(policies.policy)
 app.command("policies")(policies.policies)
 app.command("redact")(texts.redact)
@@ -34,8 +35,10 @@ def follow_the_running_stack() -> None:
     # Libraries' warnings would go to stderr beside the one line that says what went wrong.
     logging.getLogger().addHandler(logging.NullHandler())
     # Where a stack of this home runs on ports of its own, its addresses serve as defaults; the environment wins.
-    for name, address in control.this_home().status().get("addresses", {}).items():
-        os.environ.setdefault(name, address)
+    home = control.this_home()
+    if addresses := home.status().get("addresses", {}):
+        for name, value in {**addresses, "OBJECT_STORE_DIR": str(home.data("objects"))}.items():
+            os.environ.setdefault(name, value)
 
 
 def main() -> None:

@@ -7,7 +7,7 @@ from pipeline.access import ROLES
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "docs" / "security.md").read_text()
-COLUMNS = ("write", "read", "read-files")
+COLUMNS = ("write", "read", "read-files", "erase")
 
 
 def test_every_threat_has_a_control_and_a_test_that_exists() -> None:
@@ -24,6 +24,6 @@ def test_every_threat_has_a_control_and_a_test_that_exists() -> None:
 
 def test_roles_are_those_of_the_code() -> None:
     table = TEXT.split("| role |")[1].split("\n\n")[0]
-    lines = re.findall(r"^\| `(\w+)` \|([^|]*)\|([^|]*)\|([^|]*)\|$", table, re.MULTILINE)
+    lines = re.findall(r"^\| `(\w+)` \|([^|]*)\|([^|]*)\|([^|]*)\|([^|]*)\|$", table, re.MULTILINE)
     told = {role: {name for name, cell in zip(COLUMNS, cells, strict=True) if "yes" in cell} for role, *cells in lines}
     assert told == {role: set(permissions) for role, permissions in ROLES.items()}

@@ -17,6 +17,7 @@ from aiokafka.structs import ConsumerRecord
 from ingest_gateway.app import background, create_app
 from ingest_gateway.auth import DEVELOPMENT_TOKEN
 from ingest_gateway.control import Control, built_in_policies
+from ingest_gateway.fresh import Fresh
 from ingest_gateway.gateway import Gateway, assemble
 from ingest_gateway.reads import Reads
 from ingest_gateway.tracelog import APPEND_TIMEOUT_S, TraceLog
@@ -113,6 +114,7 @@ def build(kafka: KafkaSettings, folder: Path, clickhouse: ClickHouseSettings | N
         Control(lambda: make_consumer(kafka), built_in_policies(settings.mode)),
         FolderStore(folder),
         Reads(lambda: ClickHouse(rows)),
+        Fresh(kafka),
         now_us,
     )
 

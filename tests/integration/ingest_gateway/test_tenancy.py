@@ -61,6 +61,9 @@ EXPECTED: dict[tuple[str, str], dict[str, int]] = {
     ("GET", "/metrics"): OPEN,
     ("GET", "/openapi.json"): OPEN,
     ("GET", "/docs"): OPEN,
+    # Last, because nothing is left after them.
+    ("DELETE", "/v1/participants/{participant:path}"): row(403, 403, 403, 202, 202, 202, 401, 401),
+    ("DELETE", "/v1/traces/{trace_id}"): row(403, 403, 403, 202, 202, 404, 401, 401),
 }
 BODIES: dict[str, Any] = {
     "/v1/traces": {**TRACE, "consent": "research", "project": "alpha"},
@@ -79,7 +82,8 @@ class Estate:
 
     async def send(self, method: str, path: str, kind: str) -> httpx2.Response:
         artifact = "a.log" if method == "PUT" else digest(CONTENT).removeprefix(PREFIX)
-        url = path.replace(":path}", "}").format(trace_id=self.trace_id, artifact=artifact)
+        names = {"trace_id": self.trace_id, "artifact": artifact, "participant": "nobody%20of%20these"}
+        url = path.replace(":path}", "}").format(**names)
         token = self.tokens[kind]
         headers = {} if token is None else bearer(token)
         body = {"upload_token": self.tokens["upload"]} if path.endswith("upload-token") else BODIES.get(path)
