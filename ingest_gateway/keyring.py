@@ -7,6 +7,7 @@ can never pass as another's.
 import hashlib
 import hmac
 from dataclasses import dataclass
+from functools import lru_cache
 
 from pipeline.errors import BadSetting
 from pipeline.keys import key_of_hex
@@ -15,6 +16,7 @@ from pipeline.settings import GatewaySettings
 DEVELOPMENT_SECRET = "development only: not a secret"
 DEVELOPMENT_RECEIPT_KEY = "00" * 31 + "01"
 LEAST_SECRET = 32
+REMEMBERED_KEYS = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +34,7 @@ class Keyring:
         return derive(self.redaction, project)
 
 
+@lru_cache(REMEMBERED_KEYS)
 def derive(secret: bytes, purpose: str) -> bytes:
     """HMAC-SHA256 of the purpose, 32 bytes."""
     return hmac.new(secret, purpose.encode(), hashlib.sha256).digest()

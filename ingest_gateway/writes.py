@@ -143,6 +143,8 @@ def _idempotency_key(request: Request, required: bool) -> str | None:
 
 
 def _rejects_events(request: Request) -> bool:
+    if not request.scope["query_string"]:
+        return False
     wanted = request.query_params.get("on_invalid", ON_INVALID[0])
     if wanted not in ON_INVALID:
         raise Problem(BAD_PARAMETER, f"on_invalid should be one of {', '.join(ON_INVALID)}")
@@ -161,7 +163,9 @@ class _Prepared:
 def _prepare(gateway: Gateway, sifted: Sifted, arrival: Arrival) -> _Prepared:
     project, limit = arrival.upload.project, gateway.settings.max_chunk_bytes
     record = stored_chunk(sifted, arrival, gateway.redactor(project), limit) if sifted.events else None
-    rejects = rejections(sifted.envelope, sifted.rejected, arrival, gateway.redactor(project))
+    rejects = (
+        rejections(sifted.envelope, sifted.rejected, arrival, gateway.redactor(project)) if sifted.rejected else []
+    )
     return _Prepared(record, rejects, sifted.rejected)
 
 
