@@ -181,23 +181,26 @@ async def admin(kafka: KafkaSettings) -> AsyncIterator[AIOKafkaAdminClient]:
         await client.close()
 
 
-def _new_topics(topic: Topic, production: bool) -> list[NewTopic]:
+def _new_topics(topic: Topic, production: bool, longest_ms: int) -> list[NewTopic]:
     partitions = topic.partitions[production]
     replication = 3 if production else 1
     # A broker's own limit may be 1 MiB, less than our producers send.
     shared = {"min.insync.replicas": "2" if production else "1", "max.message.bytes": str(MAX_RECORD_BYTES)}
-    configs = {"cleanup.policy": topic.cleanup, "retention.ms": str(topic.retention_ms), **shared}
+    configs = {"cleanup.policy": topic.cleanup, "retention.ms": str(min(topic.retention_ms, longest_ms)), **shared}
     created = [NewTopic(topic.name, partitions, replication, topic_configs=configs)]
     if topic.dead_letters:
-        kept = {"retention.ms": str(DLQ_RETENTION_MS), **shared}
+        kept = {"retention.ms": str(min(DLQ_RETENTION_MS, longest_ms)), **shared}
         created.append(NewTopic(topic.dlq, partitions, replication, topic_configs=kept))
     return created
 
 
-async def ensure_topics(kafka: KafkaSettings) -> None:
-    """Create the topics that are missing; returns when brokers know them all. Existing ones are left as they are."""
+async def ensure_topics(kafka: KafkaSettings, retention_days: int = 90) -> None:
+    """Create the topics that are missing; returns when brokers know them all. Existing ones are left as they are.
+
+    None keeps anything longer than `retention_days`, but for those that keep it for ever.
+    """
     production = kafka.topic_profile == "production"
-    wanted = {new.name: new for topic in TOPICS for new in _new_topics(topic, production)}
+    wanted = {new.name: new for topic in TOPICS for new in _new_topics(topic, production, retention_days * DAY_MS)}
     async with admin(kafka) as client, asyncio.timeout(TOPICS_KNOWN_S):
         missing = wanted.keys() - set(await client.list_topics())
         if missing:

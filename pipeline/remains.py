@@ -10,6 +10,8 @@ from dataclasses import dataclass
 
 from aiokafka.structs import ConsumerRecord, TopicPartition
 
+from pipeline import archive
+from pipeline.archive import holding
 from pipeline.clickhouse import ClickHouse
 from pipeline.erasure import KEPT_TABLES, MARKS
 from pipeline.ids import SHAPE, minted_at_us
@@ -68,6 +70,15 @@ async def in_store(store: ObjectStore, trace_ids: Collection[str]) -> list[Left]
         if wanted.intersection(SHAPE.findall(key)):
             count[key.partition("/")[0]] += 1
     return [Left(f"objects {folder}", n, f"{folder}/" == MARKS) for folder, n in sorted(count.items())]
+
+
+async def in_archive(store: ObjectStore, trace_ids: Collection[str]) -> list[Left]:
+    """Archived records of the traces; that of the erasure itself is kept. Raises Retryable, Invalid."""
+    counts: Counter[tuple[str, bool]] = Counter()
+    for segment in {segment for trace_id in trace_ids for segment in await holding(store, trace_id)}:
+        entries = [entry for entry in await archive.read(store, segment) if entry.trace_id in trace_ids]
+        counts.update((segment.topic, entry.says_erased) for entry in entries)
+    return [Left(f"archive {topic}", count, kept) for (topic, kept), count in sorted(counts.items())]
 
 
 async def in_topics(kafka: KafkaSettings, trace_ids: Collection[str]) -> list[Held]:

@@ -117,7 +117,7 @@ class ClickHouseSettings(Group):
     clickhouse_analyst_user: str = Field("analyst", description="read-only user of `pr-telemetry sql`")
     clickhouse_analyst_password: str = Field("", description="its password")
     clickhouse_database: str = Field("telemetry", pattern=r"^[a-z_][a-z0-9_]*$", description="database of the tables")
-    retention_days: Positive = Field(90, description="days that rows are kept")
+    retention_days: Positive = Field(90, description="days that rows, objects and archived records are kept")
     clickhouse_ca_file: FilePath | None = Field(
         None, description="PEM file of the authorities that sign an https CLICKHOUSE_URL; the client's own where unset"
     )
@@ -251,6 +251,14 @@ class NotarySettings(ModeSettings):
     checkpoint_leaves: Positive = Field(1_000, description="new leaves that get a checkpoint at once")
 
 
+class SinksSettings(Group):
+    """Rows, erasure and archive."""
+
+    archive_segment_s: Positive = Field(
+        3_600, description="seconds after which read records are archived, unless 16 MiB of them come first"
+    )
+
+
 class SandboxSettings(Group):
     """The test runs."""
 
@@ -287,6 +295,7 @@ GROUPS: tuple[type[Group], ...] = (
     ClientSettings,
     StreamsSettings,
     NotarySettings,
+    SinksSettings,
     SandboxSettings,
     JudgeSettings,
 )

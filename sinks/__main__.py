@@ -1,4 +1,5 @@
-"""The sink service: `python -m sinks` keeps what finished services say in ClickHouse, and erases what must go.
+"""The sink service: `python -m sinks` keeps what finished services say in ClickHouse, archives topics, and removes from
+the object store what was erased or is too old.
 
 Its parts are consumer groups of their own; when one of them fails the process ends, and starts again with all of them.
 """
@@ -8,17 +9,20 @@ import asyncio
 from aiokafka.structs import OffsetAndMetadata, TopicPartition
 
 from pipeline.clickhouse import ClickHouse
+from pipeline.clock import now_us
 from pipeline.consumer import consume, stop_on_signals, together
 from pipeline.deadletter import DeadLetters
 from pipeline.each import Each
 from pipeline.kafka import admin, make_consumer, make_producer, start
 from pipeline.objectstore import ObjectStore
 from pipeline.s3store import open_store
-from pipeline.settings import ClickHouseSettings, KafkaSettings, LogSettings, ObjectStoreSettings, load
+from pipeline.settings import ClickHouseSettings, KafkaSettings, LogSettings, ObjectStoreSettings, SinksSettings, load
 from pipeline.telemetry import configure_logs
 from schemas.topics import AUDIT_LOG, REJECTS, RESCORES, TRACE_ASSEMBLED, TRACE_JUDGED, TRACE_LOG, TRACE_VALIDATED
-from sinks import eraser
+from sinks import archiver, eraser
+from sinks.archiver import Archiver
 from sinks.eraser import Eraser
+from sinks.sweep import keep_sweeping
 from sinks.worker import Sink
 
 GROUP = "sinks"
@@ -28,7 +32,7 @@ TOPICS = tuple(
 )
 
 
-def open_sink(kafka: KafkaSettings, store: ObjectStore, dead_letters: DeadLetters) -> Sink:
+def open_sink(kafka: KafkaSettings, rows: ClickHouseSettings, store: ObjectStore, dead_letters: DeadLetters) -> Sink:
     """The sink with its connection to ClickHouse, and its group's place."""
 
     async def committed(partitions: list[TopicPartition]) -> dict[TopicPartition, OffsetAndMetadata]:
@@ -38,20 +42,24 @@ def open_sink(kafka: KafkaSettings, store: ObjectStore, dead_letters: DeadLetter
             )
         return offsets
 
-    return Sink(ClickHouse(load(ClickHouseSettings)), store, dead_letters, committed)
+    return Sink(ClickHouse(rows), store, dead_letters, committed)
 
 
 async def run() -> None:
-    """Insert and erase until told to stop."""
+    """Insert, archive, erase and sweep until told to stop."""
+    rows, sinks = load(ClickHouseSettings), load(SinksSettings)
     kafka, store = load(KafkaSettings), open_store(load(ObjectStoreSettings))
     stop, producer = stop_on_signals(), make_producer(kafka)
     try:
         await start(producer)
-        sink = open_sink(kafka, store, DeadLetters(producer, GROUP, GROUP))
+        sink = open_sink(kafka, rows, store, DeadLetters(producer, GROUP, GROUP))
         erasing = Each(Eraser(store).handle, DeadLetters(producer, eraser.GROUP, eraser.GROUP), ERASED_AT_ONCE)
+        archiving = Archiver(store, sinks.archive_segment_s)
         await together(
             consume(make_consumer(kafka, group=GROUP), TOPICS, sink, stop),
             consume(make_consumer(kafka, group=eraser.GROUP), eraser.TOPICS, erasing, stop),
+            consume(make_consumer(kafka, group=archiver.GROUP), archiver.TOPICS, archiving, stop),
+            keep_sweeping(store, rows.retention_days, now_us, stop),
         )
     finally:
         await producer.stop()

@@ -3,6 +3,7 @@
 The mark of an erased trace stands before anything of it is looked for: see `pipeline.erasure`.
 """
 
+from pipeline.archive import erase_archived
 from pipeline.erasure import erase_objects, is_erased, mark_erased
 from pipeline.objectstore import ObjectStore
 from pipeline.telemetry import logger
@@ -26,6 +27,7 @@ class Eraser:
             case TraceErased():
                 await mark_erased(self._store, record.trace_id)
                 await self._erase(record)
+                await erase_archived(self._store, record.trace_id)
             case ArtifactStored():
                 await self._erase_if_late(record)
             case TraceAssembled() if record.document_ref:

@@ -15,8 +15,8 @@ from clients.problems import ApiProblem, ConnectionLost
 from pipeline.cli.sessions import client
 from pipeline.cli.terminal import WRONG_USAGE, Json, err, fail, out
 from pipeline.clickhouse import ClickHouse, QueryFailed
-from pipeline.errors import Explained, Retryable
-from pipeline.remains import Held, Left, in_store, in_tables, in_topics
+from pipeline.errors import Explained, Invalid, Retryable
+from pipeline.remains import Held, Left, in_archive, in_store, in_tables, in_topics
 from pipeline.s3store import open_store
 from pipeline.settings import ClickHouseSettings, KafkaSettings, ObjectStoreSettings, load
 
@@ -79,7 +79,7 @@ def _proof(trace_ids: Collection[str], wait: float) -> Proof:
             if all(found.kept for found in left) or time.monotonic() >= deadline:
                 return Proof(left, asyncio.run(in_topics(load(KafkaSettings), trace_ids)))
             time.sleep(LOOK_S)
-    except (Retryable, QueryFailed, Explained, KafkaError, OSError) as error:
+    except (Retryable, QueryFailed, Invalid, Explained, KafkaError, OSError) as error:
         raise fail(f"erased, but it cannot be proven now: {' '.join(str(error).split())}") from None
 
 
@@ -89,7 +89,12 @@ def _left(trace_ids: Collection[str]) -> list[Left]:
         tables = in_tables(clickhouse, trace_ids)
     finally:
         clickhouse.close()
-    return [*tables, *asyncio.run(in_store(open_store(load(ObjectStoreSettings)), trace_ids))]
+    return [*tables, *asyncio.run(_objects(trace_ids))]
+
+
+async def _objects(trace_ids: Collection[str]) -> list[Left]:
+    store = open_store(load(ObjectStoreSettings))
+    return [*await in_store(store, trace_ids), *await in_archive(store, trace_ids)]
 
 
 def _show(erased: list[str], proof: Proof | None, json: bool) -> None:

@@ -8,16 +8,16 @@ from aiokafka.errors import KafkaError
 
 from pipeline.errors import Explained
 from pipeline.kafka import ensure_topics
-from pipeline.settings import KafkaSettings, load
+from pipeline.settings import ClickHouseSettings, KafkaSettings, load
 
 PATIENCE_S = 60
 
 
-async def _create(kafka: KafkaSettings) -> None:
+async def _create(kafka: KafkaSettings, retention_days: int) -> None:
     deadline = time.monotonic() + PATIENCE_S
     while True:
         try:
-            return await ensure_topics(kafka)
+            return await ensure_topics(kafka, retention_days)
         except KafkaError:
             if time.monotonic() > deadline:
                 raise
@@ -28,7 +28,7 @@ def main() -> int:
     """0 done; 1 the broker did not answer or refused, in one line."""
     kafka = load(KafkaSettings)
     try:
-        asyncio.run(_create(kafka))
+        asyncio.run(_create(kafka, load(ClickHouseSettings).retention_days))
     except (KafkaError, Explained) as error:
         sys.stderr.write(f"topics: the broker at {kafka.kafka_bootstrap} did not create them: {error!r}\n")
         return 1

@@ -119,9 +119,9 @@ class Lab:
             await consumer.stop()
         return seen
 
-    async def commit(self, partition: TopicPartition, offset: int, metadata: str) -> None:
+    async def commit(self, partition: TopicPartition, offset: int, metadata: str = "", group: str = GROUP) -> None:
         """What a sink that died left behind: a commit of its group."""
-        consumer = make_consumer(self.kafka, group=GROUP)
+        consumer = make_consumer(self.kafka, group=group)
         consumer.assign([partition])
         await consumer.start()
         await consumer.commit({partition: (offset, metadata)})

@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 
 from pipeline.clickhouse import ClickHouse
+from pipeline.erasure import KEPT_TABLES
 from pipeline.errors import Retryable
 from pipeline.settings import ClickHouseSettings
+from sinks.erasure import TABLES
 from sinks.migrate import migrate
 from sinks.schema_doc import document
 from sinks.steps import read_steps
@@ -59,6 +61,12 @@ def test_retention_is_the_setting(settings: ClickHouseSettings) -> None:
     client = ClickHouse(settings)
     assert "toIntervalDay(17)" in client.command("SHOW CREATE TABLE events")
     client.close()
+
+
+def test_every_table_with_rows_of_traces_expires(clickhouse: ClickHouse) -> None:
+    tables = [row["name"] for row in clickhouse.rows(TABLES) if row["name"] not in KEPT_TABLES]
+    assert len(tables) >= 7
+    assert [name for name in tables if "TTL" not in clickhouse.command(f"SHOW CREATE TABLE {name}")] == []
 
 
 def test_an_absent_server_is_waited_for_and_then_named() -> None:

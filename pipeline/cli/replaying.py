@@ -1,0 +1,98 @@
+"""`replay`: what a topic has and had, archive and topic as one log, a JSON document a line."""
+
+import asyncio
+import base64
+import sys
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+import orjson
+import typer
+from aiokafka.errors import KafkaError
+
+from pipeline.cli.terminal import WRONG_USAGE, err, fail
+from pipeline.errors import Explained, Invalid, Retryable
+from pipeline.ids import SHAPE
+from pipeline.replay import Hole, Log, Wanted
+from pipeline.s3store import open_store
+from pipeline.segments import Entry
+from pipeline.settings import KafkaSettings, ObjectStoreSettings, load
+from schemas.codec import UndecodableRecord, decode, plain
+from schemas.topics import TOPICS
+
+NAMES = [topic.name for topic in TOPICS]
+TIMES = ["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"]
+
+
+def replay(
+    topic: Annotated[str, typer.Option(help=f"One of: {', '.join(NAMES)}.")],
+    since: Annotated[
+        datetime | None,
+        typer.Option("--from", formats=TIMES, help="First time, UTC; the oldest record."),
+    ] = None,
+    until: Annotated[
+        datetime | None,
+        typer.Option("--to", formats=TIMES, help="Time to end before, UTC; now."),
+    ] = None,
+    trace: Annotated[list[str] | None, typer.Option(help="Only this trace; may be given more than once.")] = None,
+    partition: Annotated[int | None, typer.Option(help="Only this partition.")] = None,
+) -> None:
+    """Print the records of a topic, archived ones first, as JSON lines.
+
+    Partitions follow one another, each in order and without holes; an offset that is nowhere any more is exit status 1.
+    """
+    if topic not in NAMES:
+        raise fail(f"no topic {topic}; there are: {', '.join(NAMES)}", WRONG_USAGE)
+    if unknown := [name for name in trace or () if not SHAPE.fullmatch(name)]:
+        raise fail(f"{unknown[0]} is no trace id", WRONG_USAGE)
+    wanted = Wanted(_ms(since, 0), _ms(until, 2**62), frozenset(trace or ()))
+    log = Log(open_store(load(ObjectStoreSettings)), load(KafkaSettings))
+    try:
+        count = asyncio.run(_print(log, topic, partition, wanted))
+    except (Hole, Invalid, Retryable, Explained, KafkaError, OSError) as error:
+        raise fail(" ".join(str(error).split())) from None
+    err.print(f"{count} records", highlight=False)
+
+
+def _ms(time: datetime | None, otherwise: int) -> int:
+    return otherwise if time is None else int(time.replace(tzinfo=UTC).timestamp() * 1000)
+
+
+async def _print(log: Log, topic: str, partition: int | None, wanted: Wanted) -> int:
+    count = 0
+    async for line in _lines(log, topic, partition, wanted):
+        sys.stdout.buffer.write(line)
+        count += 1
+    return count
+
+
+async def _lines(log: Log, topic: str, partition: int | None, wanted: Wanted) -> AsyncIterator[bytes]:
+    for place in await log.places(topic):
+        if partition is None or place.partition == partition:
+            async for entry in log.entries(place, wanted):
+                about = {"topic": topic, "partition": place.partition}
+                yield orjson.dumps({**about, **line_of(entry)}, default=_text, option=orjson.OPT_APPEND_NEWLINE)
+
+
+def line_of(entry: Entry) -> dict[str, Any]:
+    """An entry as a JSON object; what is no record of ours is told in base64."""
+    at = datetime.fromtimestamp(entry.timestamp_ms / 1000, UTC).isoformat(timespec="milliseconds")
+    place: dict[str, Any] = {"offset": entry.offset, "at": at}
+    if entry.erased:
+        return {**place, "erased": True}
+    place["key"] = (entry.key or b"").decode(errors="backslashreplace")
+    try:
+        record = decode(entry.value)
+    except UndecodableRecord:
+        return {**place, "record": None, "value": entry.value}
+    return {**place, "record": type(record).__name__, "value": plain(record)}
+
+
+def _text(value: bytes) -> str:
+    """Stored events are JSON, and are told as such a text; other bytes are `base64:...`."""
+    try:
+        orjson.loads(value)
+        return value.decode()
+    except orjson.JSONDecodeError:
+        return f"base64:{base64.b64encode(value).decode()}"
