@@ -6,7 +6,7 @@ from ingest_gateway.auth import Upload
 from ingest_gateway.problems import TOO_LARGE, Problem
 from ingest_gateway.redaction import Redactor
 from ingest_gateway.validation import Sifted
-from pipeline.canonical import dumps
+from pipeline.canonical import compact, dumps
 from pipeline.chain import chunk_digest
 from schemas.events import stored_form
 from schemas.records import EventsAppended
@@ -23,7 +23,9 @@ class Arrival:
 
 def stored_chunk(sifted: Sifted, arrival: Arrival, redactor: Redactor, limit: int) -> EventsAppended:
     """The record of a chunk. Raises Problem where its events are more than `limit` bytes after redaction."""
-    chunk, events = sifted.envelope, tuple(map(dumps, redactor.events(list(map(stored_form, sifted.events)))))
+    chunk, clean = sifted.envelope, redactor.events(list(map(stored_form, sifted.events)))
+    # Compact, since thousands of small events may wait for the log.
+    events = tuple(compact(dumps(event)) for event in clean)
     size = sum(map(len, events))
     if size > limit:
         detail = f"the chunk has {size} bytes after redaction, {limit} are taken; send less, or big texts as artifacts"

@@ -23,6 +23,7 @@ from ingest_gateway.redaction import Redactor
 from ingest_gateway.rejects import rejections
 from ingest_gateway.tracelog import Headers
 from ingest_gateway.validation import Sifted, parse, parse_chunk, sift_chunk
+from pipeline.canonical import compact
 from pipeline.ids import new_trace_id
 from schemas.api import CompleteTrace, CreateTrace
 from schemas.records import EventRejected, EventsAppended, TraceCompleted, TraceCreated
@@ -183,7 +184,7 @@ async def _append(gateway: Gateway, prepared: _Prepared, upload: Upload, headers
     receipt = gateway.signer.receipt(record, partition, offset)
     added = {"events": len(record.events), "redactions": record.redactions, "late": late}
     rejected = {"rejected": [fault.plain() for fault in prepared.faults]} if prepared.faults else {}
-    return orjson.dumps({**receipt, **added, **rejected})
+    return compact(orjson.dumps({**receipt, **added, **rejected}))
 
 
 def _count(gateway: Gateway, record: EventsAppended) -> None:

@@ -17,6 +17,12 @@ def dumps(value: Any) -> bytes:
     return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
 
 
+def compact(data: bytes) -> bytes:
+    """A copy that takes no more memory than its length, for what is kept. Measured with orjson 3.11: its bytes keep the
+    buffer that they were written in, 4 KiB at least."""
+    return bytes(memoryview(data))
+
+
 def loads(data: bytes | str) -> Any:
     """The JSON value in the bytes."""
     return orjson.loads(data)

@@ -17,7 +17,7 @@ from tests.support.gateways import CALLER, TRACE
 
 CHUNKS, EVENTS = 8, 3
 LATER = frozenset({409, 429, 503})
-PAUSE_S = 0.05
+PAUSE_S, PATIENCE_S = 0.05, 10.0
 
 
 @dataclass
@@ -96,13 +96,16 @@ class Sprayer:
     def _tries(self, chance: random.Random, url: str, headers: dict[str, str], body: bytes) -> list[Any]:
         """To one replica, or to all at once; now and then the answer is not waited for."""
         targets = self._urls if chance.random() < 0.3 else [chance.choice(self._urls)]
-        tries = [self._try(target + url, headers, body) for target in targets]
-        return [_given_up(one, chance.uniform(0, 0.01)) if chance.random() < 0.15 else one for one in tries]
+        patience = [chance.uniform(0, 0.01) if chance.random() < 0.15 else PATIENCE_S for _ in targets]
+        return [self._try(target + url, headers, body, wait) for target, wait in zip(targets, patience, strict=True)]
 
-    async def _try(self, url: str, headers: dict[str, str], body: bytes) -> dict[str, Any] | None:
-        sent = {"Content-Type": "application/json", **headers}
+    async def _try(
+        self, url: str, headers: dict[str, str], body: bytes, patience_s: float = PATIENCE_S
+    ) -> dict[str, Any] | None:
+        """The answer, where one that says yes comes in time; after that the connection is closed."""
+        sent, wait = {"Content-Type": "application/json", **headers}, httpx2.Timeout(PATIENCE_S, read=patience_s)
         try:
-            answer = await self._http.post(url, content=body, headers=sent)
+            answer = await self._http.post(url, content=body, headers=sent, timeout=wait)
         except httpx2.TransportError:
             return None
         if answer.status_code in LATER:
@@ -125,11 +128,3 @@ def _key(chance: random.Random, seq: int) -> dict[str, str]:
         {"Idempotency-Key": f"try-{chance.random()}"},
     )
     return chance.choice(keys)
-
-
-async def _given_up(one: Any, after_s: float) -> dict[str, Any] | None:
-    try:
-        answer: dict[str, Any] | None = await asyncio.wait_for(one, after_s)
-    except TimeoutError:
-        return None
-    return answer

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+import gzip
+import re
+from collections.abc import Callable
+from typing import Any, TypeVar
+from urllib.parse import quote
 
 import httpx2
 import orjson
 import pytest
+import zstandard
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from ingest_gateway.answers import ProblemAnswer, Receipt
 from tests.integration.ingest_gateway.conftest import Front, chunk, note
 
+T = TypeVar("T")
 pytestmark = pytest.mark.integration
 BODIES = 250
 TOGETHER = 8  # fewer than the uploads of one trace that may be open
@@ -80,11 +86,56 @@ def misshapen(draw: st.DrawFn) -> bytes:
     return orjson.dumps(body)
 
 
-def bodies(strategy: st.SearchStrategy[bytes]) -> list[bytes]:
-    """What hypothesis makes of a strategy, the same each time."""
-    found: list[bytes] = []
+# Tokens as texts, since a generator of JSON would never write them: number by number, escape by escape.
+DIGITS = st.text("0123456789", min_size=1, max_size=30)
+NUMBERS = st.builds(
+    "{}{}{}{}".format,
+    st.sampled_from(["", "-", "+", "0"]),
+    DIGITS,
+    st.just("") | DIGITS.map(".{}".format),
+    st.just("") | st.builds("{}{}{}".format, st.sampled_from("eE"), st.sampled_from(["", "-", "+"]), DIGITS),
+)
+ESCAPES = st.sampled_from(["\\u", "\\ud83d", "\\ude00", "\\udfff", "\\u0000", "\\x41", "\\/", "\\", "\t", "\x7f"])
+STRINGS = st.lists(ESCAPES | st.text(max_size=3).map(lambda text: text.replace('"', ""))).map(
+    lambda parts: '"' + "".join(parts) + '"'
+)
+NESTED = st.builds(
+    lambda depth, pair, inner: pair[0] * depth + inner + pair[1] * depth,
+    st.sampled_from([1, 60, 64, 65, 128, 200, 255, 256, 1000, 20_000]),
+    st.sampled_from([("[", "]"), ('{"a":', "}"), ('[{"":', "}]"), ("[", "")]),
+    NUMBERS | STRINGS | st.just(""),
+)
+TOKENS = NUMBERS | STRINGS | NESTED
+PACKERS: dict[str, Callable[[bytes], bytes]] = {"gzip": gzip.compress, "zstd": zstandard.compress}
 
-    def keep(content: bytes) -> None:
+
+@st.composite
+def tokens(draw: st.DrawFn) -> bytes:
+    """A valid body with one of its values written as another token, or with a token as a further member."""
+    text = orjson.dumps(draw(st.sampled_from(VALID))).decode()
+    token = draw(TOKENS)
+    if draw(st.booleans()):
+        return text.replace("{", "{" + draw(STRINGS) + ":" + token + ",", 1).encode("utf-8", "surrogatepass")
+    places = [match.span(1) for match in re.finditer(r':("[^"]*"|[0-9.-]+|\[\])', text)]
+    begin, end = draw(st.sampled_from(places))
+    return (text[:begin] + token + text[end:]).encode("utf-8", "surrogatepass")
+
+
+@st.composite
+def compressed(draw: st.DrawFn) -> tuple[str, bytes]:
+    """A valid body in one of the encodings, cut, doubled or with bytes of it replaced."""
+    encoding = draw(st.sampled_from(sorted(PACKERS)))
+    content = PACKERS[encoding](orjson.dumps(draw(st.sampled_from(VALID))))
+    begin = draw(st.integers(0, len(content)))
+    piece = draw(st.binary(max_size=8) | st.just(content))
+    return encoding, content[:begin] + piece + content[begin + draw(st.integers(0, 8)) :]
+
+
+def drawn(strategy: st.SearchStrategy[T]) -> list[T]:
+    """What hypothesis makes of a strategy, the same each time."""
+    found: list[T] = []
+
+    def keep(content: T) -> None:
         found.append(content)
 
     BOUNDED(given(strategy)(keep))()
@@ -92,17 +143,53 @@ def bodies(strategy: st.SearchStrategy[bytes]) -> list[bytes]:
 
 
 @pytest.mark.parametrize("query", ["", "?on_invalid=reject-events"])
-@pytest.mark.parametrize("strategy", [mutated(), misshapen(), NASTY.map(orjson.dumps)], ids=["bytes", "members", "any"])
+@pytest.mark.parametrize(
+    "strategy",
+    [mutated(), misshapen(), tokens(), NASTY.map(orjson.dumps), st.binary(max_size=100)],
+    ids=["bytes", "members", "tokens", "any", "noise"],
+)
 async def test_no_body_breaks_the_gateway(front: Front, strategy: st.SearchStrategy[bytes], query: str) -> None:
     trace = await front.open()
     end, taken = await front.ends(), 0
-    sent = bodies(strategy)
+    sent = drawn(strategy)
     for begin in range(0, len(sent), TOGETHER):
         some = sent[begin : begin + TOGETHER]
         answers = await asyncio.gather(*[front.ingest(trace, content, query) for content in some])
         taken += sum(map(verdict, some, answers))
     assert await front.ends() == end + taken
     assert front.gateway.body_limits.in_flight.held == 0
+
+
+async def test_no_compressed_body_breaks_the_gateway(front: Front) -> None:
+    trace = await front.open()
+    end, taken = await front.ends(), 0
+    for encoding, content in drawn(compressed()):
+        taken += verdict(content, await front.ingest(trace, content, **{"Content-Encoding": encoding}))
+    assert await front.ends() == end + taken
+    assert front.gateway.body_limits.in_flight.held == 0
+
+
+HEADERS = st.dictionaries(
+    st.sampled_from(
+        ["Idempotency-Key", "Content-Type", "Content-Encoding", "traceparent", "tracestate", "Authorization"]
+    ),
+    st.text(st.characters(min_codepoint=32, max_codepoint=255, exclude_characters="\x7f"), max_size=300)
+    | st.sampled_from(["application/json; charset=utf-16", "gzip, zstd", "00-" + "0" * 32 + "-" + "0" * 16 + "-01"]),
+    max_size=4,
+)
+QUERIES = st.text(max_size=20).map(lambda text: "?on_invalid=" + quote(text)) | st.sampled_from(
+    ["?", "?&&=", "?on_invalid"]
+)
+
+
+async def test_no_header_or_query_breaks_the_gateway(front: Front) -> None:
+    trace = await front.open()
+    end, taken = await front.ends(), 0
+    for number, (headers, query) in enumerate(drawn(st.tuples(HEADERS, QUERIES | st.just("")))):
+        added: dict[str, Any] = {name: value.strip().encode("latin-1") for name, value in headers.items()}
+        content = orjson.dumps(chunk(number))
+        taken += verdict(content, await front.ingest(trace, content, query, **added))
+    assert await front.ends() == end + taken
 
 
 def verdict(content: bytes, answer: httpx2.Response) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import resource
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.canonical import digest, digest_of, dumps, loads
+from pipeline.canonical import compact, digest, digest_of, dumps, loads
 from schemas.events import MAX_SAFE_INT
 
 PAIRS = Path(__file__).parents[3].parent / "shared/data/json/jcs"
@@ -51,3 +52,15 @@ def test_published_vectors_without_floats(name: str) -> None:
 def test_a_digest_names_its_algorithm() -> None:
     assert digest(b"") == "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
     assert digest_of({"b": 1, "a": 2}) == digest(b'{"a":2,"b":1}')
+
+
+def resident() -> int:
+    """Resident memory of this process, bytes (statm of proc(5))."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
+
+
+def test_what_is_kept_takes_the_memory_of_its_length() -> None:
+    before = resident()
+    kept = [compact(dumps({"n": number})) for number in range(20_000)]
+    assert kept[7] == b'{"n":7}'
+    assert resident() - before < len(kept) * 512
