@@ -3,6 +3,8 @@
 A call returns what the server confirmed, or raises `ApiProblem` (refused) or `ConnectionLost` (never answered).
 """
 
+import base64
+import hashlib
 import time
 from collections.abc import Callable, Mapping
 from types import TracebackType
@@ -108,9 +110,13 @@ class TelemetryClient:
         kind: ArtifactKind = "other",
         content_type: str = "application/octet-stream",
     ) -> Artifact:
-        """Store `content` as the trace's artifact `name`. Content-addressed: repeating it stores nothing new."""
+        """Store `content` as the trace's artifact `name`. Content-addressed: repeating it stores nothing new.
+
+        Its digest goes with it, so that what was altered on the way is refused.
+        """
         path = f"/v1/traces/{created.trace_id}/artifacts/{quote(name, safe='')}?kind={kind}"
-        headers = {"Content-Type": content_type}
+        digest = base64.b64encode(hashlib.sha256(content).digest()).decode()
+        headers = {"Content-Type": content_type, "Content-Digest": f"sha-256=:{digest}:"}
         response = self._http.send("PUT", path, created.upload_token, content, headers=headers)
         return Artifact.model_validate_json(response.content)
 

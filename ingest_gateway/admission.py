@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from ingest_gateway.problems import RATE_LIMITED, TOO_MANY_UPLOADS, Problem
+from ingest_gateway.problems import OVERLOADED, RATE_LIMITED, TOO_MANY_UPLOADS, Problem
 from ingest_gateway.ratelimits import Buckets, Quota
 from pipeline.settings import GatewaySettings
 
@@ -30,6 +30,11 @@ class Admission:
         shared = self._projects.take(project, now_s)
         return tuple(quota for quota in (own, shared) if quota is not None)
 
+    @property
+    def open_uploads(self) -> int:
+        """How many uploads are open, of all traces."""
+        return self._uploads.total()
+
     @contextmanager
     def uploading(self, trace_id: str) -> Iterator[None]:
         """One upload of the trace is open. Raises Problem where there are too many."""
@@ -46,10 +51,21 @@ class Admission:
 
 
 class OpenStreams:
-    """How many status streams this process serves now."""
+    """How many status streams this process serves now, at most `most`."""
 
-    def __init__(self) -> None:
+    def __init__(self, most: int) -> None:
+        self._most = most
         self.open = 0
+
+    def take(self) -> None:
+        """One more is open, until `release`. Raises Problem where there are too many."""
+        if self.open >= self._most:
+            raise Problem(OVERLOADED, "too many status streams are open here", retry_after_s=5)
+        self.open += 1
+
+    def release(self) -> None:
+        """One is closed."""
+        self.open -= 1
 
 
 def refuse(quotas: tuple[Quota, ...]) -> None:

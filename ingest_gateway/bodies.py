@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from starlette.requests import Request
 
+from ingest_gateway.content_digest import ContentDigest
 from ingest_gateway.encodings import decoded, supported
 from ingest_gateway.problems import INTERRUPTED, OVERLOADED, TOO_LARGE, TOO_SLOW, UNSUPPORTED_MEDIA_TYPE, Problem
 
@@ -99,8 +100,10 @@ class Body:
 
 
 async def read(request: Request, take: Callable[[bytes], None], pace: Pace) -> None:
-    """Give every piece of the body to `take`. Raises Problem when the client goes away or is too slow."""
+    """Give every piece of the body to `take`. Raises Problem when the client goes away, is too slow, or said another
+    digest."""
     now, received = asyncio.get_running_loop().time, 0
+    digest = ContentDigest(request.headers.getlist("content-digest"))
     began = now()
     try:
         async with asyncio.timeout_at(began + pace.allowed_s(0)) as timer:
@@ -110,8 +113,9 @@ async def read(request: Request, take: Callable[[bytes], None], pace: Pace) -> N
                     raise Problem(INTERRUPTED, "the connection closed before the body was whole")
                 piece = message.get("body", b"")
                 take(piece)
+                digest.feed(piece)
                 if not message.get("more_body", False):
-                    return
+                    return digest.check()
                 received += len(piece)
                 timer.reschedule(began + pace.allowed_s(received))
     except TimeoutError:

@@ -64,7 +64,7 @@ class Gateway:
     metrics: Metrics
     denials: Denials
     jwks: Jwks | None
-    streams: OpenStreams = field(default_factory=OpenStreams)
+    streams: OpenStreams
     completions: Recent[tuple[bytes, bytes]] = field(default_factory=lambda: Recent(REMEMBERED_COMPLETIONS))
 
     def caller(self, request: Request, permission: Permission) -> Caller:
@@ -137,7 +137,7 @@ def assemble(
     parts = (settings, log, control, store, reads, fresh, clock, keys, tokens, callers, signer, *limits)
     rules = jwt_rules(settings)
     jwks = Jwks(rules, settings.jwt_jwks, settings.jwt_refresh_s) if rules else None
-    return Gateway(*parts, metrics, Denials(log, clock, metrics), jwks)
+    return Gateway(*parts, metrics, Denials(log, clock, metrics), jwks, OpenStreams(settings.max_status_streams))
 
 
 def gateway_of(request: Request) -> Gateway:

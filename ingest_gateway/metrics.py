@@ -31,6 +31,15 @@ class Metrics:
         )
         self.in_flight = Gauge("gateway_in_flight_bytes", "request bytes held", registry=registry)
         self.log_up = Gauge("gateway_log_up", "1 while the log takes records", registry=registry)
+        self.waiting_records = Gauge(
+            "gateway_log_waiting_records", "records whose confirmation by the log is awaited", registry=registry
+        )
+        self.waiting_bytes = Gauge("gateway_log_waiting_bytes", "bytes of those records", registry=registry)
+        self.open_uploads = Gauge(
+            "gateway_open_uploads", "chunks, artifacts and completions being taken", registry=registry
+        )
+        self.spooled = Gauge("gateway_spooled_bytes", "artifacts held in temporary files, bytes", registry=registry)
+        self.streams = Gauge("gateway_status_streams", "status streams being served", registry=registry)
         self._answers: dict[tuple[str, str, int], Answers] = {}
 
     def answers(self, method: str, route: str, status: int) -> Answers:

@@ -5,7 +5,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
-from ingest_gateway.gateway import gateway_of
+from ingest_gateway.gateway import Gateway, gateway_of
 from ingest_gateway.writes import json_answer
 
 
@@ -25,9 +25,20 @@ async def readyz(request: Request) -> Response:
 async def metrics(request: Request) -> Response:
     """`GET /metrics`."""
     gateway = gateway_of(request)
-    gateway.metrics.in_flight.set(gateway.body_limits.in_flight.held)
-    gateway.metrics.log_up.set(gateway.log.available)
+    _look(gateway)
     return Response(generate_latest(gateway.metrics.registry), media_type=CONTENT_TYPE_LATEST)
+
+
+def _look(gateway: Gateway) -> None:
+    """Set what is not counted as it happens but read when it is asked for."""
+    now = gateway.metrics
+    now.in_flight.set(gateway.body_limits.in_flight.held)
+    now.spooled.set(gateway.spooled_bytes.held)
+    now.log_up.set(gateway.log.available)
+    now.waiting_records.set(gateway.log.waiting_records)
+    now.waiting_bytes.set(gateway.log.waiting_bytes)
+    now.open_uploads.set(gateway.admission.open_uploads)
+    now.streams.set(gateway.streams.open)
 
 
 async def receipt_keys(request: Request) -> Response:

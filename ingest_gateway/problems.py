@@ -33,6 +33,7 @@ MALFORMED_REQUEST = Kind("malformed-request", 400, "This is not HTTP/1.1")
 MALFORMED_JSON = Kind("malformed-json", 400, "The body is not JSON")
 BAD_PARAMETER = Kind("bad-parameter", 400, "A parameter or header is wrong")
 INTERRUPTED = Kind("interrupted", 400, "The body ended early")
+DIGEST_MISMATCH = Kind("digest-mismatch", 400, "The content is not what its digest says")
 BAD_ENCODING = Kind("bad-encoding", 400, "The body is not what its encoding says")
 KEY_REQUIRED = Kind("idempotency-key-required", 400, "An Idempotency-Key is required")
 UNAUTHORIZED = Kind("unauthorized", 401, "No valid token")
@@ -67,6 +68,7 @@ KINDS: tuple[Kind, ...] = (
     MALFORMED_JSON,
     BAD_PARAMETER,
     INTERRUPTED,
+    DIGEST_MISMATCH,
     BAD_ENCODING,
     KEY_REQUIRED,
     UNAUTHORIZED,

@@ -202,7 +202,9 @@ CALLS: tuple[Call, ...] = (
             Parameter(
                 "Idempotency-Key",
                 "header",
-                "the same key with the same body gets the same receipt",
+                "the same key with the same body gets the same receipt, with `Idempotency-Replayed: true`, while the "
+                "gateway remembers it: by default its latest 30,000 answers (`MAX_REPLAY_BYTES`). What it forgot is "
+                "appended once more and counts once",
                 {"type": "string", "minLength": 1, "maxLength": writes.LONGEST_KEY},
             ),
             Parameter(

@@ -34,13 +34,17 @@ def _unavailable(detail: str) -> Problem:
 
 
 class TraceLog:
-    """One producer, kept alive by `run`. `make_producer` is called inside the running loop."""
+    """One producer, kept alive by `run`. `make_producer` is called inside the running loop.
+
+    `waiting_records` and `waiting_bytes` are what requests wait for now.
+    """
 
     def __init__(self, make_producer: Callable[[], AIOKafkaProducer]) -> None:
         self._make_producer = make_producer
         self._producer: AIOKafkaProducer | None = None
         self._broken = asyncio.Event()
         self._stalled = False
+        self.waiting_records = self.waiting_bytes = 0
 
     @property
     def available(self) -> bool:
@@ -58,9 +62,11 @@ class TraceLog:
         if producer is None or self._stalled:
             raise _unavailable("the log is away; nothing was written")
         sent: asyncio.Future[RecordMetadata] | None = None
+        value = encode(record)
+        self._wait(1, len(value))
         try:
             async with asyncio.timeout(APPEND_TIMEOUT_S):
-                sent = await producer.send(topic.name, encode(record), key=key.encode(), headers=list(headers))
+                sent = await producer.send(topic.name, value, key=key.encode(), headers=list(headers))
                 written = await asyncio.shield(sent)
         except TimeoutError as error:
             if sent is None:
@@ -73,10 +79,16 @@ class TraceLog:
         except KafkaError as error:
             self._break(producer, error)
             raise _unavailable("the log refused; send the same again") from error
+        finally:
+            self._wait(-1, -len(value))
         # An idempotent repeat whose first copy the broker no longer remembers comes back without its position.
         if written.offset < 0:
             raise _unavailable("the log did not say where the record is; send the same again")
         return written.partition, written.offset
+
+    def _wait(self, records: int, size: int) -> None:
+        self.waiting_records += records
+        self.waiting_bytes += size
 
     def _stall(self, producer: AIOKafkaProducer, sent: asyncio.Future[RecordMetadata]) -> None:
         if producer is self._producer:

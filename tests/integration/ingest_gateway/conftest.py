@@ -86,6 +86,11 @@ class Front:
         sent = {"Content-Type": "application/json", **trace.headers, **headers}
         return await self.http.post(f"/v1/traces/{trace.trace_id}/events:ingest{query}", content=content, headers=sent)
 
+    async def metric(self, name: str) -> float:
+        """The value of a metric without labels."""
+        lines = (await self.http.get("/metrics")).text.splitlines()
+        return next(float(line.split()[1]) for line in lines if line.startswith(f"{name} "))
+
     async def ends(self) -> int:
         """How many records trace-log holds."""
         return await log.end(self.kafka)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import gzip
 import hashlib
 import os
 import tracemalloc
@@ -9,11 +11,12 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import httpx2
+import orjson
 import pytest
 
 from pipeline.kafka import ensure_topics
 from pipeline.settings import KafkaSettings
-from tests.integration.ingest_gateway.conftest import ALPHA, Front, Opened, bearer, build, serving, until_ready
+from tests.integration.ingest_gateway.conftest import ALPHA, Front, Opened, bearer, build, chunk, serving, until_ready
 
 pytestmark = pytest.mark.integration
 BINARY = b"\0" + os.urandom(99_999)
@@ -49,6 +52,28 @@ async def test_the_same_bytes_again_are_the_same_artifact(front: Front) -> None:
     assert first.content == again.content
     assert first.status_code == again.status_code == 201
     assert front.gateway.spooled_bytes.held == 0
+
+
+async def test_a_file_that_was_altered_on_its_way_is_not_stored(front: Front) -> None:
+    trace, end = await front.open(), await front.ends()
+    refused = await put(front, trace, BINARY[:-1] + b"!", **said_of(BINARY))
+    assert (refused.status_code, refused.json()["type"].rpartition(":")[2]) == (400, "digest-mismatch")
+    assert await front.ends() == end
+    assert (await put(front, trace, BINARY, **said_of(BINARY))).status_code == 201
+
+
+async def test_the_digest_of_a_chunk_is_that_of_its_bytes_on_the_wire(front: Front) -> None:
+    trace, body = await front.open(), orjson.dumps(chunk(0))
+    packed = gzip.compress(body)
+    refused = await front.ingest(trace, packed, **{"Content-Encoding": "gzip"}, **said_of(body))
+    assert (refused.status_code, refused.json()["type"].rpartition(":")[2]) == (400, "digest-mismatch")
+    assert (await front.ingest(trace, packed, **{"Content-Encoding": "gzip"}, **said_of(packed))).status_code == 201
+    malformed = await front.ingest(trace, chunk(1), **{"Content-Digest": "sha-256=nothing"})
+    assert (malformed.status_code, malformed.json()["type"].rpartition(":")[2]) == (400, "bad-parameter")
+
+
+def said_of(content: bytes) -> dict[str, str]:
+    return {"Content-Digest": f"sha-256=:{base64.b64encode(hashlib.sha256(content).digest()).decode()}:"}
 
 
 async def test_a_file_that_was_altered_in_the_store_is_not_served(front: Front) -> None:

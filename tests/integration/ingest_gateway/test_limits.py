@@ -63,8 +63,10 @@ async def test_few_uploads_of_a_trace_are_open_at_once(kafka_bootstrap: str, tmp
             await asyncio.sleep(0.01)
         refused = await front.ingest(trace, chunk(0))
         assert (refused.status_code, refused.json()["type"].rpartition(":")[2]) == (429, "too-many-uploads")
+        assert await front.metric("gateway_open_uploads") == await front.metric("gateway_spooled_bytes") == 1
         go.set()
         assert (await first).status_code == 201
+        assert await front.metric("gateway_open_uploads") == await front.metric("gateway_spooled_bytes") == 0
         assert (await front.ingest(trace, chunk(0))).status_code == 201
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -46,8 +47,13 @@ async def test_outage_and_recovery(broker: Broker, tmp_path: Path) -> None:
         # It loses the broker: the first to notice waits for the time-out, the next ones do not wait.
         broker.kill()
         began = time.monotonic()
-        assert_waits(await front.ingest(trace, chunk(1)))
+        stuck = asyncio.create_task(front.ingest(trace, chunk(1)))
+        while not await front.metric("gateway_log_waiting_bytes"):  # noqa: ASYNC110 - over HTTP there is nothing to wait on
+            await asyncio.sleep(0.01)
+        assert await front.metric("gateway_log_waiting_records") == 1
+        assert_waits(await stuck)
         assert time.monotonic() - began < 8
+        assert await front.metric("gateway_log_waiting_records") == await front.metric("gateway_log_waiting_bytes") == 0
         began = time.monotonic()
         assert_waits(await front.ingest(trace, chunk(1)))
         assert time.monotonic() - began < 1

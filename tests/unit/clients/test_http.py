@@ -62,6 +62,7 @@ def test_each_call_reaches_its_path_with_its_token(client: TelemetryClient, gate
     ]
     assert "start_commit" not in json.loads(gateway.seen[0].body)
     assert (gateway.seen[2].query, gateway.seen[2].headers["content-type"]) == ({"kind": "log"}, "text/plain")
+    assert gateway.seen[2].headers["content-digest"] == "sha-256=:mC2ePrmW9VnmM/TRlN7zdh2Qn1o7ZH0ahR/q1nwyydE=:"
     assert json.loads(gateway.seen[3].body) == {"event_count": 1, "last_digest": f"sha256:{0:064x}"}
     assert gateway.seen[5].query == {"limit": "5"}
 

@@ -1,11 +1,20 @@
 """Retries get the first answer; other content under the same key is refused; memory is bounded."""
 
+from pathlib import Path
+
+import orjson
 import pytest
 
 from ingest_gateway.problems import IDEMPOTENCY_CONFLICT, IN_FLIGHT, Kind, Problem
+from ingest_gateway.receipts import Signer
 from ingest_gateway.replays import Recent, Replays
+from pipeline.settings import GatewaySettings
+from schemas.examples import load_examples
+from schemas.records import EventsAppended
 
 ONE, TWO = b"mac-1", b"mac-2"
+TRACE_ID = "trace-" + "0" * 32
+ERRORS = Path(__file__).parents[3] / "docs" / "api-errors.md"
 
 
 def refused(replays: Replays, keys: list[object], mac: bytes, kind: Kind) -> None:
@@ -60,6 +69,30 @@ def test_heavy_values_push_out_more_of_the_old() -> None:
     assert [recent.get(key) is not None for key in "abc"] == [True, True, True]
     recent.put("d", b"x" * 5)
     assert [recent.get(key) is not None for key in "abcd"] == [False, False, True, True]
+
+
+@pytest.mark.parametrize(("keyed", "promised"), [(True, 30_000), (False, 60_000)])
+def test_so_many_chunks_are_remembered_as_the_documentation_says(keyed: bool, promised: int) -> None:
+    """Each key costs the same, so a hundredth of the memory shows it."""
+    share = 100
+    bound = GatewaySettings.model_fields["max_replay_bytes"].default
+    assert f"about {promised:,} chunks" in ERRORS.read_text()
+    replays, receipt = Replays(bound // share), answer_to_a_chunk()
+    for number in range(promised // share):
+        keys = [(TRACE_ID, number), *([(TRACE_ID, f"{TRACE_ID}:{number}")] if keyed else [])]
+        replays.begin(keys, ONE)
+        replays.finish(keys, ONE, receipt)
+    assert replays.begin([(TRACE_ID, 0)], ONE) == receipt
+
+
+def answer_to_a_chunk() -> bytes:
+    """As long as they are with a long topic position and three kinds of secrets removed."""
+    chunk = load_examples()["EventsAppended"]
+    assert isinstance(chunk, EventsAppended)
+    receipt = Signer(b"s" * 32).receipt(chunk, 23, 10**9)
+    return orjson.dumps(
+        {**receipt, "events": 50, "redactions": {"github-token": 1, "jwt": 2, "email": 3}, "late": False}
+    )
 
 
 def test_answers_are_bounded_by_their_bytes() -> None:

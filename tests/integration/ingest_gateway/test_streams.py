@@ -1,0 +1,78 @@
+"""Status streams over a real socket: their number is bounded, and a client that goes away frees its place."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from ingest_gateway.auth import DEVELOPMENT_TOKEN
+from pipeline.clock import now_us
+from pipeline.ids import new_trace_id
+from pipeline.kafka import ensure_topics
+from pipeline.settings import ClickHouseSettings, KafkaSettings
+from sinks.migrate import migrate
+from tests.integration.ingest_gateway.conftest import bearer
+from tests.support.ports import accepts_connections, free_port
+from tests.support.processes import Process, running
+
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
+MOST = 2
+
+
+@pytest.fixture
+async def served(
+    kafka_bootstrap: str, clickhouse_url: str, clickhouse_database: str, tmp_path: Path
+) -> Iterator[tuple[Process, httpx2.Client]]:
+    await ensure_topics(KafkaSettings(kafka_bootstrap=kafka_bootstrap))
+    migrate(ClickHouseSettings(clickhouse_url=clickhouse_url, clickhouse_database=clickhouse_database))
+    port = free_port()
+    environment = {
+        "MODE": "development",
+        "GATEWAY_PORT": str(port),
+        "KAFKA_BOOTSTRAP": kafka_bootstrap,
+        "CLICKHOUSE_URL": clickhouse_url,
+        "CLICKHOUSE_DATABASE": clickhouse_database,
+        "OBJECT_STORE_DIR": str(tmp_path / "objects"),
+        "MAX_STATUS_STREAMS": str(MOST),
+    }
+    command, log = [sys.executable, "-m", "ingest_gateway"], tmp_path / "gateway.log"
+    with (
+        running(command, log, lambda: accepts_connections(port), environment) as process,
+        httpx2.Client(base_url=f"http://127.0.0.1:{port}", headers=bearer(DEVELOPMENT_TOKEN)) as http,
+    ):
+        process.wait_until(lambda: http.get("/readyz").status_code == 200)
+        yield process, http
+
+
+def open_streams(http: httpx2.Client) -> float:
+    """What the metrics say."""
+    lines = http.get("/metrics").text.splitlines()
+    return next(float(line.split()[1]) for line in lines if line.startswith("gateway_status_streams "))
+
+
+async def test_a_client_that_goes_away_frees_its_place(served: tuple[Process, httpx2.Client]) -> None:
+    process, http = served
+    path = f"/v1/traces/{new_trace_id(now_us())}/status:stream"
+    with ExitStack() as open_ones:
+        for _ in range(MOST):
+            answer = open_ones.enter_context(http.stream("GET", path))
+            assert answer.status_code == 200
+            assert answer.headers["cache-control"] == "no-store"
+        assert open_streams(http) == MOST
+        refused = http.get(path)
+        assert (refused.status_code, refused.headers["retry-after"]) == (503, "5")
+    process.wait_until(lambda: open_streams(http) == 0)
+    with http.stream("GET", path) as answer:
+        assert answer.status_code == 200
+
+
+async def test_a_trace_that_does_not_exist_takes_no_place(served: tuple[Process, httpx2.Client]) -> None:
+    _, http = served
+    for _ in range(MOST + 1):
+        assert http.get(f"/v1/traces/{new_trace_id(1_600_000_000_000_000)}/status:stream").status_code == 404
+    assert open_streams(http) == 0
