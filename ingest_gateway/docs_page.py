@@ -29,9 +29,20 @@ def _reference(content: Json) -> str:
     return ", ".join(links)
 
 
+def _examples(about: str, content: Json) -> str:
+    """The examples of a body that has a single one, for people."""
+    shown = [entry["example"] for entry in content.values() if "example" in entry]
+    texts = [one if isinstance(one, str) else orjson.dumps(one, option=orjson.OPT_INDENT_2).decode() for one in shown]
+    return "".join(f"<details><summary>{about}</summary><pre>{escape(text)}</pre></details>" for text in texts)
+
+
 def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
     cells = "".join("<tr>" + "".join(f"<td>{cell}</td>" for cell in row) + "</tr>" for row in rows)
     return "<table><tr>" + "".join(f"<th>{name}</th>" for name in head) + f"</tr>{cells}</table>" if rows else ""
+
+
+def _headers(response: Json) -> str:
+    return ", ".join(f"<code>{escape(name)}</code>" for name in response.get("headers", ()))
 
 
 def _parameters(operation: Json) -> str:
@@ -46,7 +57,7 @@ def _operation(path: str, method: str, operation: Json) -> str:
     token = "".join(escape(name) for scheme in operation["security"] for name in scheme)
     takes = operation.get("requestBody")
     rows = [
-        (status, _prose(response["description"]), _reference(response.get("content", {})))
+        (status, _prose(response["description"]), _headers(response), _reference(response["content"]))
         for status, response in sorted(operation["responses"].items())
     ]
     return "\n".join(
@@ -56,7 +67,12 @@ def _operation(path: str, method: str, operation: Json) -> str:
             f"<p>Token: {token}.</p>" if token else "<p>No token.</p>",
             _parameters(operation),
             f"<p>Body: {_reference(takes['content'])}</p>" if takes else "",
-            _table(("status", "meaning", "body"), rows),
+            _examples("Example of a body", takes["content"]) if takes else "",
+            _table(("status", "meaning", "headers", "body"), rows),
+            *[
+                _examples(f"Example of {status}", response["content"])
+                for status, response in sorted(operation["responses"].items())
+            ],
         ]
     )
 

@@ -8,8 +8,10 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from ingest_gateway.answers import ProblemAnswer
+from ingest_gateway.examples import answer_example, problem_example, request_example
+from ingest_gateway.fields import header_fields
 from ingest_gateway.problems import MEDIA_TYPE, Kind
-from ingest_gateway.routes import Call, Parameter, implied_problems
+from ingest_gateway.routes import Call, Parameter, implied_parameters, implied_problems
 
 Json = dict[str, Any]
 SCHEMA = "#/components/schemas/"
@@ -28,12 +30,6 @@ TOKENS = {
     "caller": "the caller's token of its project",
     "upload": "the upload token that creating the trace returned",
 }
-RETRY_AFTER = {"Retry-After": {"description": "seconds", "schema": {"type": "integer"}}}
-WAITING = {409, 429, 503}
-RATE_LIMIT = {
-    "RateLimit-Policy": {"description": "what is allowed: q requests in w seconds", "schema": {"type": "string"}},
-    "RateLimit": {"description": "what is left: r requests, all again in t seconds", "schema": {"type": "string"}},
-}
 TITLES = {206: "A part", 200: "Done", 201: "Stored in the log", 202: "Accepted", 503: "Not ready"}
 
 
@@ -42,36 +38,32 @@ def openapi_path(path: str) -> str:
     return re.sub(r":path}", "}", path)
 
 
-def _content(what: type[BaseModel] | str) -> Json:
+def _content(what: type[BaseModel] | str, example: Any) -> Json:
+    if not isinstance(what, str):
+        return {"application/json": {"schema": {"$ref": SCHEMA + what.__name__}, "example": example}}
     if what == "text/event-stream":
-        return {what: {}}
-    if isinstance(what, str):
-        return {what: {"schema": {"type": "object"} if what == "application/json" else {"type": "string"}}}
-    return {"application/json": {"schema": {"$ref": SCHEMA + what.__name__}}}
+        return {what: {"example": example}}
+    return {what: {"schema": {"type": "object" if what == "application/json" else "string"}, "example": example}}
 
 
-def _problem(status: int, kinds: list[Kind]) -> Json:
+def _problem(kinds: list[Kind]) -> Json:
     names = "; ".join(f"`{kind.slug}`: {kind.title}" for kind in kinds)
-    limits = RATE_LIMIT if status == 429 else {}
-    headers = {"headers": {**RETRY_AFTER, **limits}} if status in WAITING else {}
-    return {"description": names, "content": {MEDIA_TYPE: {"schema": {"$ref": SCHEMA + "ProblemAnswer"}}}, **headers}
-
-
-def _headers(call: Call, status: int) -> Json:
-    own = call.headers.get(status, {}).items()
-    said = {name: {"description": text, "schema": {"type": "string"}} for name, text in own}
-    return {**said, **(RATE_LIMIT if call.token != "none" else {})}
+    shown = {kind.slug: {"summary": kind.title, "value": problem_example(kind)} for kind in kinds}
+    schema = {"$ref": SCHEMA + "ProblemAnswer"}
+    return {"description": names, "content": {MEDIA_TYPE: {"schema": schema, "examples": shown}}}
 
 
 def _responses(call: Call) -> Json:
     found: Json = {}
     for status, what in call.answers.items():
-        found[str(status)] = {"description": TITLES[status], "content": _content(what)}
-        if headers := _headers(call, status):
-            found[str(status)]["headers"] = headers
+        content = _content(what, answer_example(call.handler, status, what))
+        found[str(status)] = {"description": TITLES[status], "content": content}
     kinds = list(dict.fromkeys((*call.problems, *implied_problems(call))))
     for status in sorted({kind.status for kind in kinds}):
-        found.setdefault(str(status), _problem(status, [kind for kind in kinds if kind.status == status]))
+        found.setdefault(str(status), _problem([kind for kind in kinds if kind.status == status]))
+    for status_text, response in found.items():
+        if headers := header_fields(call.handler, int(status_text), call.token != "none"):
+            response["headers"] = headers
     return found
 
 
@@ -84,7 +76,7 @@ def _parameters(call: Call) -> list[Json]:
     names = re.findall(r"{([\w:]+)}", call.path)
     about = {"in": "path", "required": True}
     in_path = [{**about, "name": name.removesuffix(":path"), "schema": PATH_PARAMETERS[name]} for name in names]
-    return [*in_path, *map(_parameter, call.parameters)]
+    return [*in_path, *map(_parameter, (*call.parameters, *implied_parameters(call)))]
 
 
 def _operation(call: Call) -> Json:
@@ -97,7 +89,10 @@ def _operation(call: Call) -> Json:
     if parameters := _parameters(call):
         operation["parameters"] = parameters
     if call.takes is not None:
-        operation["requestBody"] = {"required": call.body_required, "content": _content(call.takes)}
+        operation["requestBody"] = {
+            "required": call.body_required,
+            "content": _content(call.takes, request_example(call.takes)),
+        }
     return operation
 
 

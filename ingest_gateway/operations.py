@@ -19,7 +19,8 @@ async def readyz(request: Request) -> Response:
     gateway = gateway_of(request)
     parts = {"log": gateway.log.available, "control": gateway.control.ready}
     ready = all(parts.values())
-    return json_answer(orjson.dumps({"status": "ready" if ready else "waiting", **parts}), 200 if ready else 503)
+    answer = orjson.dumps({"status": "ready" if ready else "waiting", **parts})
+    return json_answer(answer) if ready else json_answer(answer, 503, {"Retry-After": "1"})
 
 
 async def metrics(request: Request) -> Response:

@@ -66,7 +66,11 @@ class Call:
     body_required: bool = field(default=True, kw_only=True)
     problems: tuple[Kind, ...] = ()
     parameters: tuple[Parameter, ...] = field(default=())
-    headers: dict[int, dict[str, str]] = field(default_factory=dict)
+
+    @property
+    def writes(self) -> bool:
+        """Whether the call appends to the log."""
+        return self.method in ("POST", "PUT", "DELETE") and self.handler is not writes.upload_token
 
 
 def implied_problems(call: Call) -> tuple[Kind, ...]:
@@ -80,6 +84,25 @@ def implied_problems(call: Call) -> tuple[Kind, ...]:
     if isinstance(call.takes, type):
         kinds.append(problems.BAD_ENCODING)
     return tuple(kinds)
+
+
+CONTENT_DIGEST = Parameter(
+    "Content-Digest",
+    "header",
+    "`sha-256=:<base64>:` (RFC 9530) of the content as it is sent; other content is refused, other algorithms ignored",
+)
+CONTENT_ENCODING = Parameter("Content-Encoding", "header", "gzip, zstd or identity")
+TRACE_CONTEXT = (
+    Parameter("traceparent", "header", "W3C trace context; goes on in the headers of what is written to the log"),
+    Parameter("tracestate", "header", "goes with a valid `traceparent`"),
+)
+
+
+def implied_parameters(call: Call) -> tuple[Parameter, ...]:
+    """The header fields that a call takes because it has a body, or writes to the log."""
+    digest = (CONTENT_DIGEST,) if call.takes is not None else ()
+    encoding = (CONTENT_ENCODING,) if isinstance(call.takes, type) else ()
+    return (*digest, *encoding, *(TRACE_CONTEXT if call.writes else ()))
 
 
 REASON = Parameter(
@@ -275,7 +298,6 @@ CALLS: tuple[Call, ...] = (
             Parameter("Range", "header", "one range of bytes, `bytes=0-99`"),
             Parameter("If-Range", "header", "the ETag that the range is of"),
         ),
-        headers={206: {"Content-Range": "which bytes these are, and of how many"}},
     ),
     Call("GET", "/healthz", operations.healthz, "The process answers", "none", {200: "application/json"}),
     Call(

@@ -30,6 +30,7 @@ from schemas.codec import decode
 from schemas.records import Record
 from schemas.topics import TRACE_LOG, Topic
 from tests.support import log
+from tests.support.openapi import Described
 from tests.support.ports import free_port
 
 TRACE = {
@@ -124,6 +125,16 @@ def build(kafka: KafkaSettings, folder: Path, clickhouse: ClickHouseSettings | N
     )
 
 
+def held_to(document: bytes) -> dict[str, list[Any]]:
+    """Hooks that hold every answer to the OpenAPI document: a status or a header that it lacks fails the test."""
+    described = Described(orjson.loads(document))
+
+    async def check(answer: httpx2.Response) -> None:
+        described.check(answer)
+
+    return {"response": [check]}
+
+
 @asynccontextmanager
 async def serving(gateway: Gateway, kafka: KafkaSettings) -> AsyncIterator[Front]:
     """The gateway with its background work, ready or not."""
@@ -132,7 +143,7 @@ async def serving(gateway: Gateway, kafka: KafkaSettings) -> AsyncIterator[Front
     transport = httpx2.ASGITransport(app=app)
     async with (
         background(gateway, failures.append),
-        httpx2.AsyncClient(transport=transport, base_url="http://g") as http,
+        httpx2.AsyncClient(transport=transport, base_url="http://g", event_hooks=held_to(app.state.openapi)) as http,
     ):
         yield Front(gateway, http, kafka)
     assert not failures

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import AsyncIterator
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -27,7 +27,7 @@ MOST = 2
 @pytest.fixture
 async def served(
     kafka_bootstrap: str, clickhouse_url: str, clickhouse_database: str, tmp_path: Path
-) -> Iterator[tuple[Process, httpx2.Client]]:
+) -> AsyncIterator[tuple[Process, httpx2.Client]]:
     await ensure_topics(KafkaSettings(kafka_bootstrap=kafka_bootstrap))
     migrate(ClickHouseSettings(clickhouse_url=clickhouse_url, clickhouse_database=clickhouse_database))
     port = free_port()

@@ -1,14 +1,18 @@
 """The OpenAPI document covers every call and holds together; the page made from it loads nothing from elsewhere."""
 
 import re
+from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
 import orjson
 import pytest
+from jsonschema_rs import validator_for
 
 from ingest_gateway.docs_page import docs_page
+from ingest_gateway.examples import REQUESTS
+from ingest_gateway.fields import TEXTS
 from ingest_gateway.openapi import openapi_document, openapi_path
 from ingest_gateway.problems import KINDS
 from ingest_gateway.routes import CALLS, implied_problems
@@ -73,8 +77,8 @@ def test_problems_of_a_call_are_among_its_responses(call: Any) -> None:
     for kind in (*call.problems, *implied_problems(call)):
         assert kind.slug in responses[str(kind.status)]["description"] or kind.status in call.answers
     assert "application/problem+json" in responses["500"]["content"]
-    for status in call.answers:
-        assert ("RateLimit" in responses[str(status)].get("headers", {})) == (call.token != "none")
+    for response in responses.values():
+        assert ("RateLimit" in response.get("headers", {})) == (call.token != "none")
 
 
 def test_every_problem_type_is_documented_once_and_can_happen() -> None:
@@ -82,6 +86,60 @@ def test_every_problem_type_is_documented_once_and_can_happen() -> None:
     assert headings == [kind.slug for kind in KINDS]
     for kind in KINDS:
         assert f"`{kind.type}`, status {kind.status}: {kind.title}." in ERRORS.read_text()
+
+
+def bodies() -> Iterator[tuple[str, Any, Any]]:
+    """(where, schema, example) of every body of the document, in a request or an answer."""
+    for path, item in DOCUMENT["paths"].items():
+        for method, operation in item.items():
+            found = {"request": operation["requestBody"]} if "requestBody" in operation else {}
+            for name, body in {**found, **operation["responses"]}.items():
+                for entry in body["content"].values():
+                    shown = entry["examples"] if "examples" in entry else {"": {"value": entry["example"]}}
+                    for which, example in shown.items():
+                        where = f"{method} {path} {name} {which}"
+                        yield where, entry.get("schema", {"type": "string"}), example["value"]
+
+
+BODIES = list(bodies())
+
+
+@pytest.mark.parametrize(("schema", "example"), [body[1:] for body in BODIES], ids=[body[0] for body in BODIES])
+def test_every_body_has_an_example_that_keeps_to_its_schema(schema: Any, example: Any) -> None:
+    validator_for({**schema, "components": DOCUMENT["components"]}).validate(example)
+
+
+def test_every_kind_of_problem_is_shown_where_it_can_happen() -> None:
+    for call in CALLS:
+        responses = DOCUMENT["paths"][openapi_path(call.path)][call.method.lower()]["responses"]
+        for kind in {*call.problems, *implied_problems(call)} - {k for k in KINDS if k.status in call.answers}:
+            shown = responses[str(kind.status)]["content"]["application/problem+json"]["examples"][kind.slug]["value"]
+            assert (shown["type"], shown["status"], shown["title"]) == (kind.type, kind.status, kind.title)
+
+
+def test_every_request_example_is_taken() -> None:
+    for model, example in REQUESTS.items():
+        model.model_validate(example)
+
+
+def test_every_described_header_is_in_some_answer() -> None:
+    described = set()
+    for item in DOCUMENT["paths"].values():
+        for operation in item.values():
+            for response in operation["responses"].values():
+                described |= set(response.get("headers", ()))
+    assert described == set(TEXTS)
+
+
+def test_what_has_a_body_may_have_a_digest_and_what_is_written_a_trace_context() -> None:
+    operations = [operation for item in DOCUMENT["paths"].values() for operation in item.values()]
+    names = {o["operationId"]: {p["name"] for p in o.get("parameters", ())} for o in operations}
+    assert {o["operationId"] for o in operations if "requestBody" in o} == {
+        name for name, found in names.items() if "Content-Digest" in found
+    }
+    assert {name for name, found in names.items() if "traceparent" in found} == {
+        *("create", "ingest", "complete", "put_artifact", "erase_trace", "erase_participant"),
+    }
 
 
 class _Links(HTMLParser):
