@@ -61,7 +61,7 @@ class DeadLetters:
     """Writes refused records of one consumer group to `<topic>.dlq`."""
 
     def __init__(self, producer: AIOKafkaProducer, group: str, stage: str) -> None:
-        self._producer, self._group, self._stage = producer, group, stage
+        self._producer, self.group, self._stage = producer, group, stage
         self.cap = Cap()
 
     async def refuse(self, record: ConsumerRecord, error: Exception) -> None:
@@ -69,7 +69,7 @@ class DeadLetters:
         self.cap.refuse()
         place = (record.topic, record.partition, record.offset)
         log.warning("dead letter", topic=place[0], partition=place[1], offset=place[2], reason=str(error)[:200])
-        added = headers(*place, self._group, self._stage, error)
+        added = headers(*place, self.group, self._stage, error)
         await self._producer.send_and_wait(
             f"{record.topic}.dlq", record.value, key=record.key, headers=[*record.headers, *added]
         )

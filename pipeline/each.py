@@ -15,6 +15,7 @@ from aiokafka.structs import ConsumerRecord, TopicPartition
 from pipeline.consumer import Commits
 from pipeline.deadletter import DeadLetters
 from pipeline.errors import Erased, Invalid, Retryable
+from pipeline.letters import meant_for
 from pipeline.telemetry import logger
 from schemas.codec import UndecodableRecord, decode
 from schemas.records import Record
@@ -28,7 +29,12 @@ log = logger(__name__)
 
 
 async def settle(handle: Handler, record: ConsumerRecord, dead_letters: DeadLetters) -> None:
-    """Handle one record for good: returns when it is done or dead-lettered, raises what must stop the process."""
+    """Handle one record for good: returns when it is done or dead-lettered, raises what must stop the process.
+
+    A record that was redriven for another group is done at once.
+    """
+    if not meant_for(record.headers, dead_letters.group):
+        return None
     pause = FIRST_PAUSE_S
     while True:
         try:

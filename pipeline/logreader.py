@@ -43,6 +43,20 @@ async def read(kafka: KafkaSettings, place: TopicPartition, first: int, end: int
             yield logged
 
 
+async def since(kafka: KafkaSettings, topic: str, since_ms: int = 0) -> AsyncIterator[ConsumerRecord]:
+    """What a topic holds now, from a time on (milliseconds), partition by partition."""
+    for place, (first, end) in (await bounds(kafka, topic)).items():
+        if first < end:
+            async for logged in read(kafka, place, await _first_since(kafka, place, since_ms, end), end):
+                yield logged
+
+
+async def _first_since(kafka: KafkaSettings, place: TopicPartition, since_ms: int, end: int) -> int:
+    async with reader(kafka, place) as consumer:
+        found = (await consumer.offsets_for_times({place: since_ms}))[place]
+    return int(found.offset) if found else end
+
+
 async def pick(kafka: KafkaSettings, place: TopicPartition, offsets: Sequence[int]) -> AsyncIterator[ConsumerRecord]:
     """The records at these offsets, ascending, that the partition still holds."""
     if not offsets:

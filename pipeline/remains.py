@@ -5,10 +5,10 @@ Tables and records are searched as text, so that a trace is found wherever its i
 
 import re
 from collections import Counter
-from collections.abc import AsyncIterator, Collection, Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
-from aiokafka.structs import ConsumerRecord, TopicPartition
+from aiokafka.structs import ConsumerRecord
 
 from pipeline import archive
 from pipeline.archive import holding
@@ -16,7 +16,7 @@ from pipeline.clickhouse import ClickHouse
 from pipeline.erasure import KEPT_TABLES, MARKS
 from pipeline.ids import SHAPE, minted_at_us
 from pipeline.kafka import DLQ_RETENTION_MS, admin
-from pipeline.logreader import bounds, read, reader
+from pipeline.logreader import since
 from pipeline.objectstore import ObjectStore
 from pipeline.settings import KafkaSettings
 from schemas.topics import TOPICS
@@ -87,7 +87,7 @@ async def in_topics(kafka: KafkaSettings, trace_ids: Collection[str]) -> list[He
     since_ms = min(map(minted_at_us, trace_ids)) // 1000
     held = []
     for topic, retention_ms in await _topics(kafka):
-        times = [r.timestamp async for r in _since(kafka, topic, since_ms) if _names(r, wanted)]
+        times = [r.timestamp async for r in since(kafka, topic, since_ms) if _names(r, wanted)]
         if times:
             held.append(Held(topic, len(times), None if retention_ms < 0 else max(times) + retention_ms))
     return held
@@ -98,18 +98,6 @@ async def _topics(kafka: KafkaSettings) -> list[tuple[str, int]]:
         there = set(await client.list_topics())
     named = [pair for topic in TOPICS for pair in ((topic.name, topic.retention_ms), (topic.dlq, DLQ_RETENTION_MS))]
     return [(name, retention_ms) for name, retention_ms in named if name in there]
-
-
-async def _since(kafka: KafkaSettings, topic: str, since_ms: int) -> AsyncIterator[ConsumerRecord]:
-    for place, (first, end) in (await bounds(kafka, topic)).items():
-        async for record in read(kafka, place, await _first(kafka, place, since_ms, first, end), end):
-            yield record
-
-
-async def _first(kafka: KafkaSettings, place: TopicPartition, since_ms: int, first: int, end: int) -> int:
-    async with reader(kafka, place) as consumer:
-        found = (await consumer.offsets_for_times({place: since_ms}))[place]
-    return max(first, found.offset) if found else end
 
 
 def _names(record: ConsumerRecord, wanted: set[bytes]) -> bool:

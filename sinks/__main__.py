@@ -23,13 +23,12 @@ from sinks import archiver, eraser
 from sinks.archiver import Archiver
 from sinks.eraser import Eraser
 from sinks.sweep import keep_sweeping
-from sinks.worker import Sink
+from sinks.worker import DEAD_LETTERS, Sink
 
 GROUP = "sinks"
 ERASED_AT_ONCE = 4
-TOPICS = tuple(
-    topic.name for topic in (TRACE_LOG, TRACE_ASSEMBLED, TRACE_VALIDATED, TRACE_JUDGED, RESCORES, REJECTS, AUDIT_LOG)
-)
+READ = (TRACE_LOG, TRACE_ASSEMBLED, TRACE_VALIDATED, TRACE_JUDGED, RESCORES, REJECTS, AUDIT_LOG)
+TOPICS = (*(topic.name for topic in READ), *DEAD_LETTERS)
 
 
 def open_sink(kafka: KafkaSettings, rows: ClickHouseSettings, store: ObjectStore, dead_letters: DeadLetters) -> Sink:

@@ -17,17 +17,21 @@ from pipeline.consumer import Commits
 from pipeline.deadletter import DeadLetters
 from pipeline.document import open_document
 from pipeline.errors import Erased, Invalid, Retryable
+from pipeline.letters import meant_for
 from pipeline.objectstore import ObjectStore
 from pipeline.telemetry import logger
 from schemas.codec import UndecodableRecord, decode
 from schemas.records import TraceAssembled
+from schemas.topics import TOPICS
 from sinks.backoff import Backoff
 from sinks.blocks import MAX_BYTES, MAX_ROWS, Block, Entry, columns, planned
 from sinks.erasure import enforce
+from sinks.letter_rows import letter_rows
 from sinks.partition import Commit, Partition
 from sinks.rows import Position, rows_of
 
 BATCH = 200
+DEAD_LETTERS = frozenset(topic.dlq for topic in TOPICS if topic.dead_letters)
 Committed = Callable[[list[TopicPartition]], Awaitable[dict[TopicPartition, OffsetAndMetadata]]]
 """What the group has committed for these partitions, with metadata."""
 log = logger(__name__)
@@ -112,6 +116,10 @@ class Sink:
         return entry
 
     async def _mapped(self, record: ConsumerRecord) -> Entry:
+        if record.topic in DEAD_LETTERS:
+            return Entry(record.offset, letter_rows(record))
+        if not meant_for(record.headers, self._dead_letters.group):
+            return Entry(record.offset, {})
         decoded = decode(record.value)
         position = Position(record.topic, record.partition, record.offset)
         if not isinstance(decoded, TraceAssembled):

@@ -19,12 +19,12 @@ from pipeline.s3store import open_store
 from pipeline.settings import KafkaSettings, ObjectStoreSettings, StreamsSettings
 from pipeline.telemetry import logger
 from schemas.topics import TRACE_LOG
-from streams.app import GROUP, AssemblyApp, make_app
+from streams.app import AssemblyApp, make_app
 from streams.assembly import Patience
 from streams.held import Memory
 from streams.leases import Leases, expire
 from streams.outbox import Outbox
-from streams.partition import Assembler
+from streams.partition import GROUP, Assembler
 from streams.tracelog import TraceLog
 
 EXIT_FATAL = 70

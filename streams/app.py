@@ -18,8 +18,8 @@ from pipeline.transport import kafka_context
 from schemas.topics import TRACE_LOG
 from streams.leases import Leases
 from streams.outbox import Outbox
+from streams.partition import GROUP
 
-GROUP = "streams"
 # Faust makes this folder, by default in the working directory, though nothing is ever kept in it.
 EMPTY_DATADIR = Path(tempfile.gettempdir()) / "pr-telemetry-streams"
 SESSION_TIMEOUT_S = 8  # after kill -9 so long until another worker, or the same one restarted, gets the partitions

@@ -16,7 +16,7 @@ from schemas.records import (
     TraceErased,
     TraceExpired,
 )
-from streams.held import Chunks, Memory, hold
+from streams.held import Chunks, HeldChunk, Memory, hold
 
 COMPLETED, ABANDONED = "completed", "abandoned"
 LARGEST_TRACE = 128 * 1024 * 1024
@@ -40,6 +40,7 @@ class Trace:
     completed_offset: int | None = None
     expired: TraceExpired | None = None
     erased: bool = False
+    redriven: frozenset[int] = frozenset()
     counted: int = 0
     beyond: int = 0
     beyond_from: int = -1
@@ -57,26 +58,37 @@ class Trace:
         """Whether nothing more is expected of it."""
         return self.completed is not None or self.expired is not None or self.erased
 
-    def apply(self, offset: int, record: Record) -> bool:
-        """Take the record at this offset; whether it makes a revision. Offsets that were seen are not taken again."""
+    def apply(self, offset: int, record: Record, stood_at: int | None = None) -> bool:
+        """Take the record at this offset; whether it makes a revision. Offsets that were seen are not taken again.
+
+        A redriven record counts from now on, and in the trace as the one that `stood_at` an earlier offset. The first
+        time it makes a revision of a closed trace whatever it changes: its reader may understand by now what stands at
+        that offset, too, but refused it when earlier revisions went out.
+        """
         if offset <= self.last_offset:
             return offset == self.revised_at
-        was_closed = self.closed
-        changed = not self.erased and self._take(offset, record)
+        was_closed, first = self.closed, offset if stood_at is None else stood_at
+        changed = not self.erased and (self._take(offset, first, record) | self._is_new_redrive(offset, first, record))
         self.last_offset = offset
         if not changed or not (was_closed or self.closed):
             return False
         self.revision, self.revised_at, self.revised_at_us = self.revision + 1, offset, server_time_us(record)
         return True
 
-    def _take(self, offset: int, record: Record) -> bool:
+    def _is_new_redrive(self, offset: int, stood_at: int, record: Record) -> bool:
+        if stood_at == offset or stood_at in self.redriven or isinstance(record, TraceCreated | TraceErased):
+            return False
+        self.redriven |= {stood_at}
+        return True
+
+    def _take(self, offset: int, stood_at: int, record: Record) -> bool:
         """Whether the record changed what a revision would say."""
         match record:
             case EventsAppended() | ArtifactStored():
                 self.last_seen_us = max(self.last_seen_us, record.received_at_us)
-                return self._take_content(offset, record)
+                return self._take_content(offset, stood_at, record)
             case TraceCompleted() if self.completed is None:
-                self.completed, self.completed_offset = record, offset
+                self.completed, self.completed_offset = record, stood_at
                 return True
             case TraceExpired() if not self.closed and self._is_overdue(record):
                 self.expired = record
@@ -90,16 +102,17 @@ class Trace:
         idle_us, age_us = said.expired_at_us - self.last_seen_us, said.expired_at_us - self.created.created_at_us
         return idle_us >= said.idle_us or 0 < said.age_us <= age_us
 
-    def _take_content(self, offset: int, record: EventsAppended | ArtifactStored) -> bool:
+    def _take_content(self, offset: int, stood_at: int, record: EventsAppended | ArtifactStored) -> bool:
         counts = RECORD_COUNTS + (sum(map(len, record.events)) if isinstance(record, EventsAppended) else 0)
         if self.counted + counts > LARGEST_TRACE:
-            self.beyond, self.beyond_from = self.beyond + 1, offset if self.beyond == 0 else self.beyond_from
+            self.beyond, self.beyond_from = self.beyond + 1, stood_at if self.beyond == 0 else self.beyond_from
             return self.beyond == 1
         self.counted += counts
-        return self._take_chunk(offset, record) if isinstance(record, EventsAppended) else self._take_artifact(record)
+        if isinstance(record, EventsAppended):
+            return self._take_chunk(hold(record, offset, stood_at))
+        return self._take_artifact(record)
 
-    def _take_chunk(self, offset: int, chunk: EventsAppended) -> bool:
-        held = hold(chunk, offset)
+    def _take_chunk(self, held: HeldChunk) -> bool:
         # Searching is left to a late chunk's trace: an open one is sorted out once, when it is verified.
         repeated = self.closed and any(held.seq == c.seq and held.same_upload(c) for c in self.chunks)
         self.chunks.add(held)
@@ -126,9 +139,9 @@ def server_time_us(record: Record) -> int:
             raise TypeError(f"{type(record).__name__} makes no revision")
 
 
-def begin(created: TraceCreated, offset: int) -> Trace:
+def begin(created: TraceCreated, offset: int, stood_at: int | None = None) -> Trace:
     """A trace of which only the first record is known."""
-    return Trace(created, offset, offset, created.created_at_us)
+    return Trace(created, offset if stood_at is None else stood_at, offset, created.created_at_us)
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,15 +178,19 @@ class OpenTraces:
             return record.created_offset
         return None
 
-    def apply(self, offset: int, record: Record) -> Trace | None:
+    def adopt(self, trace: Trace) -> None:
+        """Keep an open trace that was put together from the log."""
+        self._traces.setdefault(trace.created.trace_id, trace)
+
+    def apply(self, offset: int, record: Record, stood_at: int | None = None) -> Trace | None:
         """Fold one record; the trace when the record makes a revision of it, to be released once that is out."""
         if isinstance(record, TraceCreated):
-            self._traces.setdefault(record.trace_id, begin(record, offset))
+            self.adopt(begin(record, offset, stood_at))
             return None
         trace = self._traces.get(getattr(record, "trace_id", ""))
         if trace is None:
             return None
-        if trace.apply(offset, record):
+        if trace.apply(offset, record, stood_at):
             return trace
         if trace.erased:
             self.release(trace)

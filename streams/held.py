@@ -26,9 +26,13 @@ _decompressor = zstandard.ZstdDecompressor()
 
 @dataclass(frozen=True, slots=True)
 class HeldChunk:
-    """A chunk in memory: what identifies it, and the whole record compressed."""
+    """A chunk in memory: what identifies it, and the whole record compressed.
+
+    `offset` is where the log has it. A redriven one has another place in the trace, where it `stood_at` first.
+    """
 
     offset: int
+    stood_at: int
     seq: int
     digest: str
     mac: bytes
@@ -45,10 +49,12 @@ class HeldChunk:
         return record
 
 
-def hold(chunk: EventsAppended, offset: int) -> HeldChunk:
+def hold(chunk: EventsAppended, offset: int, stood_at: int | None = None) -> HeldChunk:
     """Compress a chunk for keeping."""
     packed = _compressor.compress(encode(chunk))
-    return HeldChunk(offset, chunk.chunk_seq, chunk.chunk_digest, chunk.body_mac, packed)
+    return HeldChunk(
+        offset, offset if stood_at is None else stood_at, chunk.chunk_seq, chunk.chunk_digest, chunk.body_mac, packed
+    )
 
 
 class Chunks:

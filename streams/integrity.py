@@ -25,7 +25,7 @@ Event = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """A chunk that counts, with its offset and its events parsed; None where an event cannot be read.
+    """A chunk that counts, with the offset of its receipt and its events parsed; None where an event cannot be read.
 
     `receipted`: the digests that the client may have been given for it. A repeat has another one where redaction rules
     changed between the two.
@@ -81,15 +81,17 @@ def _natural(value: object) -> bool:
 def _settle_repeats(trace: Trace) -> tuple[list[Placed], list[Finding]]:
     chunks: list[Placed] = []
     findings: list[Finding] = []
-    for seq, same_seq in groupby(sorted(trace.chunks, key=lambda c: (c.seq, c.offset)), key=lambda c: c.seq):
+    # A record that was redriven twice, or that its reader understands by now as well, is one chunk.
+    by_place = {chunk.stood_at: chunk for chunk in trace.chunks}
+    for seq, same_seq in groupby(sorted(by_place.values(), key=lambda c: (c.seq, c.stood_at)), key=lambda c: c.seq):
         first, *others = same_seq
         record = first.unpack()
         receipted = frozenset(held.digest for held in (first, *others) if first.same_upload(held))
-        chunks.append(Placed(first.offset, record, tuple(map(parse, record.events)), receipted))
+        chunks.append(Placed(first.stood_at, record, tuple(map(parse, record.events)), receipted))
         for other in others:
             same = first.same_upload(other)
             kind, how = (Kind.DUPLICATE, "stored again") if same else (Kind.FORK, "stored again with other content")
-            findings.append(Finding(kind=kind, detail=f"chunk {seq} {how}", offsets=(first.offset, other.offset)))
+            findings.append(Finding(kind=kind, detail=f"chunk {seq} {how}", offsets=(first.stood_at, other.stood_at)))
     return chunks, findings
 
 

@@ -19,15 +19,16 @@ from pipeline.deadletter import DeadLetters
 from pipeline.document import seal
 from pipeline.each import settle
 from pipeline.errors import Invalid
+from pipeline.letters import first_stood_at
 from pipeline.objectstore import ObjectStore
 from pipeline.telemetry import logger
-from schemas.codec import UndecodableRecord, decode
 from schemas.records import AssemblyProgress, EventsAppended, Record, TraceAssembled, TraceCreated
-from schemas.topics import TRACE_LOG
 from streams.assembly import OpenTraces, Trace, begin
 from streams.held import Memory, hold
 from streams.revision import assemble
+from streams.told import handled, told, trace_record
 
+GROUP = "streams"
 # With their documents inside, these may take 128 KiB each.
 MOST_UNDER_WAY = 200
 log = logger(__name__)
@@ -121,27 +122,20 @@ async def restore(log: Log, partition: int, generation: int, memory: Memory) -> 
     committed = await log.committed(partition)
     lease = Lease(partition, generation, committed, OpenTraces(memory))
     async for logged in log.read(partition, rebuild_start(await log.mark(partition), committed), committed):
-        if (record := _record(logged)) is not None and (trace := lease.open.apply(logged.offset, record)):
+        record, stood_at = handled(logged, GROUP), first_stood_at(logged)
+        if isinstance(record, TraceCreated) and stood_at < logged.offset:
+            await _begin_again(log, lease, logged, record)
+        elif record is not None and (trace := lease.open.apply(logged.offset, record, stood_at)):
             lease.open.release(trace)
     return lease
 
 
-def _record(logged: ConsumerRecord) -> Record | None:
-    """A record that was handled before; None where it was dead-lettered then."""
-    try:
-        return trace_record(decode(logged.value), logged.key)
-    except (UndecodableRecord, Invalid):
-        return None
-
-
-def trace_record(record: Record, key: bytes | None) -> Record:
-    """The record, if it belongs on trace-log under this key. Raises Invalid."""
-    name = type(record).__name__
-    if name not in TRACE_LOG.records:
-        raise Invalid(f"{name} does not belong on {TRACE_LOG.name}")
-    if key != getattr(record, "trace_id", "").encode():
-        raise Invalid(f"{name} has another key than its trace_id")
-    return record
+async def _begin_again(log: Log, lease: Lease, logged: ConsumerRecord, created: TraceCreated) -> None:
+    """Open the trace of a redriven beginning, with what came meanwhile and was not refused."""
+    begins = first_stood_at(logged)
+    trace = await told(log, lease.partition, logged, begins, GROUP) or begin(created, logged.offset, begins)
+    if not trace.closed:
+        lease.open.adopt(trace)
 
 
 class Assembler:
@@ -170,23 +164,17 @@ class Assembler:
         await lease.wait(MOST_UNDER_WAY)
 
     async def _revised(self, lease: Lease, logged: ConsumerRecord, record: Record) -> Trace | None:
+        stood_at = first_stood_at(logged)
+        if isinstance(record, TraceCreated) and stood_at < logged.offset:
+            await _begin_again(self._log, lease, logged, record)
+            return None
         begins = lease.open.lacks(record)
         if begins is None:
-            return lease.open.apply(logged.offset, record)
-        return await self._reread(lease.partition, logged, record, begins)
-
-    async def _reread(self, partition: int, logged: ConsumerRecord, late: Record, begins: int) -> Trace | None:
-        """A closed trace as the log tells it up to a late record; None where that makes no revision."""
-        trace: Trace | None = None
-        async for earlier in self._log.read(partition, begins, logged.offset):
-            record = _record(earlier) if earlier.key == logged.key else None
-            if trace is None and earlier.offset == begins and isinstance(record, TraceCreated):
-                trace = begin(record, begins)
-            elif trace is not None and record is not None:
-                trace.apply(earlier.offset, record)
+            return lease.open.apply(logged.offset, record, stood_at)
+        trace = await told(self._log, lease.partition, logged, begins, GROUP)
         if trace is None:
             raise Invalid(f"the log holds no beginning of this trace at offset {begins}")
-        return trace if trace.apply(logged.offset, late) else None
+        return trace if trace.apply(logged.offset, record, stood_at) else None
 
     async def _emit(self, trace: Trace, partition: int) -> Future[object]:
         await self._fetch(trace, partition)
@@ -198,8 +186,8 @@ class Assembler:
     async def _fetch(self, trace: Trace, partition: int) -> None:
         """Bring back from the log the chunks for which there was no room."""
         found = [
-            hold(record, logged.offset)
+            hold(record, logged.offset, first_stood_at(logged))
             async for logged in self._log.pick(partition, trace.chunks.left)
-            if isinstance(record := _record(logged), EventsAppended)
+            if isinstance(record := handled(logged, GROUP), EventsAppended)
         ]
         trace.chunks.put_back(found)

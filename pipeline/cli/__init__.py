@@ -5,7 +5,7 @@ import os
 
 import typer
 
-from pipeline.cli import access, control, erasing, policies, queries, receipts, replaying, sessions, texts
+from pipeline.cli import access, control, deadletters, erasing, policies, queries, receipts, replaying, sessions, texts
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None)
 app.command("up")(control.up)
@@ -25,6 +25,7 @@ app.command("policies")(policies.policies)
 app.command("redact")(texts.redact)
 app.add_typer(access.key_app, name="key")
 app.add_typer(access.token_app, name="token")
+app.add_typer(deadletters.dlq_app, name="dlq")
 
 
 @app.callback()

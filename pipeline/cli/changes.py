@@ -14,7 +14,7 @@ from pipeline.audit import audit_entry, change_control
 from pipeline.cli.terminal import fail
 from pipeline.clock import now_us
 from pipeline.control import ControlView, tail
-from pipeline.errors import Refused
+from pipeline.errors import Explained
 from pipeline.kafka import connect, make_consumer, make_producer
 from pipeline.settings import KafkaSettings, load
 from schemas.records import Record
@@ -43,7 +43,7 @@ def answer_of(work: Callable[[], Awaitable[Answer]]) -> Answer:
 
     try:
         return asyncio.run(run())
-    except Refused as error:
+    except Explained as error:
         raise fail(str(error)) from None
     except (KafkaError, OSError, TimeoutError) as error:
         broker = load(KafkaSettings).kafka_bootstrap

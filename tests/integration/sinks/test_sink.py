@@ -12,6 +12,7 @@ from pipeline.canonical import dumps
 from pipeline.document import seal
 from pipeline.objectstore import FolderStore
 from pipeline.settings import ClickHouseSettings
+from schemas.codec import encode
 from schemas.records import AuditEntry, EventRejected, TraceCompleted, TraceCreated, TraceJudged, TraceValidated
 from schemas.topics import AUDIT_LOG, REJECTS, RESCORES, TRACE_ASSEMBLED, TRACE_JUDGED, TRACE_LOG, TRACE_VALIDATED
 from sinks.blocks import Entry, block_of, columns, plan
@@ -49,6 +50,30 @@ async def test_every_topic_lands_in_its_view(lab: Lab) -> None:
         for view, count in counts.items():
             await lab.until(count, f"SELECT count() FROM {view} WHERE trace_id = {{id:String}}", id=one)
         await lab.until(1, "SELECT count() FROM v1_audit WHERE subject = {id:String} AND detail['a'] = 'b'", id=one)
+
+
+async def test_a_dead_letter_is_a_row_and_whatever_stands_there_is_no_letter_again(lab: Lab) -> None:
+    one = fresh_id()
+    await lab.write(TRACE_VALIDATED, b"no record of ours", one)
+    odd = [("dlq-offset", b"-1"), ("dlq-group", b"\xff"), ("dlq-topic", None)]
+    await lab.producer.send_and_wait(TRACE_JUDGED.dlq, None, key=one.encode(), headers=odd)
+    rows = "SELECT count() FROM v1_dead_letters WHERE trace_id = {id:String} AND state = 'open'"
+    with lab.sink():
+        await lab.until(2, rows, id=one)
+        own = "SELECT error FROM v1_dead_letters WHERE trace_id = {id:String} AND consumer_group = 'sinks'"
+        await lab.until("UndecodableRecord", own, id=one)
+        await asyncio.sleep(1)
+        await lab.until(2, rows, id=one)
+
+
+async def test_what_was_redriven_for_another_group_is_no_row(lab: Lab) -> None:
+    other, ours = fresh_id(), fresh_id()
+    for one, group in ((other, b"judge"), (ours, b"sinks")):
+        note = [("redrive-group", group)]
+        await lab.producer.send_and_wait(TRACE_ASSEMBLED.name, encode(finished(one)), key=b"k", headers=note)
+    with lab.sink():
+        await lab.until(1, TRACES, ids=[ours])
+        assert lab.value(TRACES, ids=[other]) == 0
 
 
 async def test_big_documents_come_from_the_object_store(lab: Lab) -> None:
@@ -92,8 +117,8 @@ async def test_what_can_never_be_rows_is_dead_lettered_and_the_rest_arrives(lab:
 
 
 def _of_sinks(letters: list[ConsumerRecord]) -> list[ConsumerRecord]:
-    """Without those of other groups that read the same topic."""
-    return [letter for letter in letters if dict(letter.headers)["dlq-group"] == b"sinks"]
+    """Without those of other groups that read the same topic, and of other tests: here the key is `write`'s own."""
+    return [letter for letter in letters if dict(letter.headers)["dlq-group"] == b"sinks" and letter.key == b"key"]
 
 
 @pytest.mark.parametrize("inserted", [[], ["events"], ["events", "traces"]])

@@ -14,6 +14,7 @@ from pipeline.errors import Invalid, Retryable
 from schemas.codec import encode
 from schemas.examples import load_examples
 from schemas.records import Record
+from tests.support.letters import redriven
 
 P0, P1 = TopicPartition("t", 0), TopicPartition("t", 1)
 VALUE = encode(load_examples()["TraceCompleted"])
@@ -162,6 +163,15 @@ async def test_an_invalid_record_is_a_dead_letter_before_it_is_done(error: Excep
     assert (added["dlq-group"], added["dlq-stage"]) == (b"group", b"stage")
     assert added["dlq-error"] == (b"Invalid" if error else b"UndecodableRecord")
     assert added["dlq-reason"]
+
+
+async def test_a_record_that_was_redriven_for_another_group_is_passed_over() -> None:
+    handler, (dead_letters, _) = Handler(), _dead_letters()
+    handler.gate.set()
+    await settle(handler, redriven(_record(1), "somebody", 5), dead_letters)
+    assert handler.seen == []
+    await settle(handler, redriven(_record(1), dead_letters.group, 5), dead_letters)
+    assert len(handler.seen) == 1
 
 
 async def test_a_retryable_error_is_tried_again_with_growing_pauses(monkeypatch: pytest.MonkeyPatch) -> None:

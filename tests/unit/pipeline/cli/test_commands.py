@@ -45,6 +45,7 @@ def cli(home: Path, *args: str, **environ: str) -> subprocess.CompletedProcess[s
         (("view", TRACE_ID), "GATEWAY_URL"),
         (("sql", "SELECT 1"), "CLICKHOUSE_URL"),
         (("policy", "acme", "research"), "KAFKA_BOOTSTRAP"),
+        (("dlq", "list"), "KAFKA_BOOTSTRAP"),
     ],
 )
 def test_what_is_away_is_named_in_one_line(tmp_path: Path, command: tuple[str, ...], setting: str) -> None:
@@ -109,3 +110,19 @@ def test_imported_files_are_a_json_document_a_line(tmp_path: Path, gateway: Fake
 
 def test_the_help_names_every_rule_of_personal_data() -> None:
     assert [rule for rule in personal_rules() if rule not in REDACT_HELP] == []
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        ("redrive",),
+        ("drop",),
+        ("list", "--topic", "control"),
+        ("list", "--offsets", "1-2"),
+        ("list", "--topic", "trace-log", "--offsets", "x"),
+        ("show", "trace-log.dlq"),
+    ],
+)
+def test_letters_that_are_not_named_well_are_wrong_usage(tmp_path: Path, wrong: tuple[str, ...]) -> None:
+    done = cli(tmp_path, "dlq", *wrong)
+    assert (done.returncode, len(done.stderr.strip().splitlines())) == (2, 1), done.stderr
