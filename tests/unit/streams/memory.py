@@ -23,20 +23,21 @@ PARTITION = 0
 ROOM = 1 << 30
 
 
-def new_lease(generation: int = 1, room: int = ROOM) -> Lease:
+def new_lease(generation: int = 1, room: int = ROOM, partition: int = PARTITION) -> Lease:
     """A lease at the beginning of the log."""
-    return Lease(PARTITION, generation, 0, OpenTraces(Memory(room)))
+    return Lease(partition, generation, 0, OpenTraces(Memory(room)))
 
 
-def logged(offset: int, value: bytes, key: bytes) -> ConsumerRecord:
+def logged(offset: int, value: bytes, key: bytes, partition: int = PARTITION) -> ConsumerRecord:
     """A record as a consumer gets it."""
-    return ConsumerRecord(TRACE_LOG.name, PARTITION, offset, 0, 0, key, value, None, len(key), len(value), ())
+    return ConsumerRecord(TRACE_LOG.name, partition, offset, 0, 0, key, value, None, len(key), len(value), ())
 
 
 class MemoryLog:
-    """Partition 0 of trace-log, with every record at its index."""
+    """A partition of trace-log, with every record at its index."""
 
-    def __init__(self, records: Iterable[Record | bytes] = ()) -> None:
+    def __init__(self, records: Iterable[Record | bytes] = (), partition: int = PARTITION) -> None:
+        self.partition = partition
         self.records: list[ConsumerRecord] = []
         self.place = 0
         self.newest: AssemblyProgress | None = None
@@ -49,7 +50,7 @@ class MemoryLog:
             value, key = record, b"poison"
         else:
             value, key = encode(record), getattr(record, "trace_id", "").encode()
-        self.records.append(logged(len(self.records), value, key))
+        self.records.append(logged(len(self.records), value, key, self.partition))
         return self.records[-1]
 
     async def read(self, partition: int, start: int, end: int) -> AsyncIterator[ConsumerRecord]:
@@ -117,7 +118,10 @@ class Shelf:
 async def run(log: MemoryLog, shelf: Shelf | None = None, inline_limit: int = 1 << 20, room: int = ROOM) -> Written:
     """Everything in the log, taken once from its beginning by one worker with so much room for open traces."""
     out = Written()
-    assembler, lease = Assembler(log, shelf or Shelf(), out, inline_limit), new_lease(room=room)
+    assembler, lease = (
+        Assembler(log, shelf or Shelf(), out, inline_limit),
+        new_lease(room=room, partition=log.partition),
+    )
     for record in log.records:
         await assembler.take(lease, record)
     return out
