@@ -54,11 +54,11 @@ class Log:
             found[place] = (min(first, stored[0].first) if stored else first, end)
         return found
 
-    async def entries(self, place: TopicPartition, wanted: Wanted = Wanted()) -> AsyncIterator[Entry]:
-        """Everything that is wanted of a partition, in order. Raises Hole, Invalid, Retryable, KafkaError."""
+    async def entries(self, place: TopicPartition, wanted: Wanted = Wanted(), first: int = 0) -> AsyncIterator[Entry]:
+        """What is wanted of a partition from an offset on, in order. Raises Hole, Invalid, Retryable, KafkaError."""
         held_first, end = (await bounds(self.kafka, place.topic))[place]
         stored = await archive.segments(self.store, place.topic, place.partition)
-        position = min(stored[0].first, held_first) if stored else held_first
+        position = max(first, min(stored[0].first, held_first) if stored else held_first)
         for segment in stored:
             async for entry in self._held(place, position, min(segment.first, end), held_first, wanted):
                 yield entry

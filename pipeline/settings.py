@@ -257,6 +257,7 @@ class SinksSettings(Group):
     archive_segment_s: Positive = Field(
         3_600, description="seconds after which read records are archived, unless 16 MiB of them come first"
     )
+    audit_interval_s: Positive = Field(300, description="seconds from one look for lost records to the next")
 
 
 class SandboxSettings(Group):

@@ -1,5 +1,5 @@
-"""The sink service: `python -m sinks` keeps what finished services say in ClickHouse, archives topics, and removes from
-the object store what was erased or is too old.
+"""The sink service: `python -m sinks` keeps what finished services say in ClickHouse, archives topics, removes from
+the object store what was erased or is too old, and looks for what got lost.
 
 Its parts are consumer groups of their own; when one of them fails the process ends, and starts again with all of them.
 """
@@ -15,12 +15,14 @@ from pipeline.deadletter import DeadLetters
 from pipeline.each import Each
 from pipeline.kafka import admin, make_consumer, make_producer, start
 from pipeline.objectstore import ObjectStore
+from pipeline.replay import Log
 from pipeline.s3store import open_store
 from pipeline.settings import ClickHouseSettings, KafkaSettings, LogSettings, ObjectStoreSettings, SinksSettings, load
 from pipeline.telemetry import configure_logs
 from schemas.topics import AUDIT_LOG, REJECTS, RESCORES, TRACE_ASSEMBLED, TRACE_JUDGED, TRACE_LOG, TRACE_VALIDATED
 from sinks import archiver, eraser
 from sinks.archiver import Archiver
+from sinks.auditing import Auditing
 from sinks.eraser import Eraser
 from sinks.sweep import keep_sweeping
 from sinks.worker import DEAD_LETTERS, Sink
@@ -54,10 +56,12 @@ async def run() -> None:
         sink = open_sink(kafka, rows, store, DeadLetters(producer, GROUP, GROUP))
         erasing = Each(Eraser(store).handle, DeadLetters(producer, eraser.GROUP, eraser.GROUP), ERASED_AT_ONCE)
         archiving = Archiver(store, sinks.archive_segment_s)
+        auditing = Auditing(Log(store, kafka), ClickHouse(rows), producer, rows.retention_days, lambda: sink.leads)
         await together(
             consume(make_consumer(kafka, group=GROUP), TOPICS, sink, stop),
             consume(make_consumer(kafka, group=eraser.GROUP), eraser.TOPICS, erasing, stop),
             consume(make_consumer(kafka, group=archiver.GROUP), archiver.TOPICS, archiving, stop),
+            auditing.run(sinks.audit_interval_s, stop),
             keep_sweeping(store, rows.retention_days, now_us, stop),
         )
     finally:

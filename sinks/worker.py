@@ -22,7 +22,7 @@ from pipeline.objectstore import ObjectStore
 from pipeline.telemetry import logger
 from schemas.codec import UndecodableRecord, decode
 from schemas.records import TraceAssembled
-from schemas.topics import TOPICS
+from schemas.topics import TOPICS, TRACE_LOG
 from sinks.backoff import Backoff
 from sinks.blocks import MAX_BYTES, MAX_ROWS, Block, Entry, columns, planned
 from sinks.erasure import enforce
@@ -47,6 +47,11 @@ class Sink:
         self._committed = committed
         self._partitions: dict[TopicPartition, Partition] = {}
         self._inserting = Backoff()
+
+    @property
+    def leads(self) -> bool:
+        """Whether this sink has the first partition of trace-log: what is to be done by one alone is up to it."""
+        return TopicPartition(TRACE_LOG.name, 0) in self._partitions
 
     async def assigned(self, partitions: Iterable[TopicPartition]) -> None:
         self._partitions = {tp: Partition(tp.topic, tp.partition) for tp in partitions}

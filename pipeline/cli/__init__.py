@@ -5,7 +5,19 @@ import os
 
 import typer
 
-from pipeline.cli import access, control, deadletters, erasing, policies, queries, receipts, replaying, sessions, texts
+from pipeline.cli import (
+    access,
+    auditing,
+    control,
+    deadletters,
+    erasing,
+    policies,
+    queries,
+    receipts,
+    replaying,
+    sessions,
+    texts,
+)
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None)
 app.command("up")(control.up)
@@ -19,6 +31,7 @@ app.command("results")(sessions.results)
 app.command("verify-receipt")(receipts.verify_receipt)
 app.command("sql")(queries.sql)
 app.command("erase")(erasing.erase)
+app.command("audit")(auditing.audit_log)
 app.command("replay")(replaying.replay)
 app.command("policy")(policies.policy)
 app.command("policies")(policies.policies)
