@@ -4,6 +4,7 @@ Everything is decided from the records and their offsets alone, so that reading 
 Applying a record a second time changes nothing and answers the same, so that a handler may be tried again.
 """
 
+from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -21,6 +22,7 @@ from streams.held import Chunks, HeldChunk, Memory, hold
 COMPLETED, ABANDONED = "completed", "abandoned"
 LARGEST_TRACE = 128 * 1024 * 1024
 """What the chunks and artifacts of one trace may count; what comes beyond stays in the log, and a finding says so."""
+CLOSED_KEPT = 500
 RECORD_COUNTS = 1024
 """What a record counts beside its events."""
 
@@ -161,6 +163,7 @@ class OpenTraces:
 
     def __init__(self, memory: Memory) -> None:
         self._traces: dict[str, Trace] = {}
+        self._closed: OrderedDict[str, Trace] = OrderedDict()
         self._recent = memory.share()
 
     def __len__(self) -> int:
@@ -187,8 +190,11 @@ class OpenTraces:
         if isinstance(record, TraceCreated):
             self.adopt(begin(record, offset, stood_at))
             return None
-        trace = self._traces.get(getattr(record, "trace_id", ""))
+        name = getattr(record, "trace_id", "")
+        trace = self._traces.get(name)
         if trace is None:
+            # It is not known here what this does to a closed trace; the log will tell.
+            self._closed.pop(name, None)
             return None
         if trace.apply(offset, record, stood_at):
             return trace
@@ -199,9 +205,20 @@ class OpenTraces:
         return None
 
     def release(self, trace: Trace) -> None:
-        """Forget a closed trace; what comes later finds it in the log."""
-        self._traces.pop(trace.created.trace_id, None)
-        self._recent.forget(trace.created.trace_id)
+        """A closed trace is open no more. Of the newest it is remembered where in the log their chunks are."""
+        name = trace.created.trace_id
+        self._traces.pop(name, None)
+        self._recent.forget(name)
+        if not trace.erased:
+            trace.chunks.leave()
+            self._closed[name] = trace
+            while len(self._closed) > CLOSED_KEPT:
+                self._closed.popitem(last=False)
+
+    def reopen(self, trace_id: str, begins: int) -> Trace | None:
+        """The closed trace that begins there, where it is remembered, to be released again. Its chunks are missing."""
+        trace = self._closed.pop(trace_id, None)
+        return trace if trace is not None and trace.first_offset == begins else None
 
     def begins(self, otherwise: int) -> int:
         """First offset of the oldest open trace, or what to say when none is open."""

@@ -171,10 +171,22 @@ class Assembler:
         begins = lease.open.lacks(record)
         if begins is None:
             return lease.open.apply(logged.offset, record, stood_at)
+        trace = await self._closed(lease, logged, record, begins)
+        if trace.apply(logged.offset, record, stood_at):
+            return trace
+        lease.open.release(trace)
+        return None
+
+    async def _closed(self, lease: Lease, logged: ConsumerRecord, late: Record, begins: int) -> Trace:
+        """A closed trace as it was before a late record: as it is remembered, else as the log tells it."""
+        trace = lease.open.reopen(getattr(late, "trace_id", ""), begins)
+        if trace is not None:
+            await self._fetch(trace, lease.partition)
+            return trace
         trace = await told(self._log, lease.partition, logged, begins, GROUP)
         if trace is None:
             raise Invalid(f"the log holds no beginning of this trace at offset {begins}")
-        return trace if trace.apply(logged.offset, record, stood_at) else None
+        return trace
 
     async def _emit(self, trace: Trace, partition: int) -> Future[object]:
         await self._fetch(trace, partition)

@@ -10,13 +10,14 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from aiokafka.structs import ConsumerRecord
+from aiokafka.structs import ConsumerRecord, TopicPartition
 
 from pipeline.kafka import ensure_topics, make_consumer, make_producer
 from pipeline.settings import KafkaSettings
 from schemas.codec import decode, encode
 from schemas.records import Record, TraceAssembled
 from schemas.topics import TRACE_ASSEMBLED, TRACE_LOG
+from streams.partition import GROUP
 from tests.support.ports import accepts_connections, free_port
 from tests.support.processes import Process, running, start
 from tests.support.stack import kafka_command, require_kafka
@@ -67,6 +68,17 @@ class Lab:
             await asyncio.sleep(pause_s)
         await self.write(completed(sent, number, offset))
         return offset
+
+    async def rewind(self) -> None:
+        """Put the assemblers' group, which has no members now, back to the beginning of the log."""
+        consumer = make_consumer(self.kafka, group=GROUP)
+        await consumer.start()
+        try:
+            places = [TopicPartition(TRACE_LOG.name, p) for p in range(TRACE_LOG.partitions[0])]
+            consumer.assign(places)
+            await consumer.commit(dict.fromkeys(places, 0))
+        finally:
+            await consumer.stop()
 
     async def revisions(self, until: Callable[[list[ConsumerRecord]], bool], timeout_s: float = 40) -> list[bytes]:
         """All values on trace-assembled, once `until` holds of them; AssertionError when it does not in time."""

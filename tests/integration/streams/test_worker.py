@@ -85,6 +85,31 @@ async def test_a_late_chunk_makes_a_second_revision_and_repeats_make_none(lab: L
     assert [finding.kind for finding in second.findings] == ["duplicate"]
 
 
+async def _stormy(lab: Lab, number: int) -> None:
+    """A trace with a retry, chunks out of order, a fork, and one that comes late."""
+    offset = await lab.begin(number)
+    sent = chain(4, number, offset)
+    forged = chunk(0, number=number, created_offset=offset, chunk_id="other", body_mac=b"other")
+    for record in (sent[2], sent[0], sent[0], forged, sent[1], completed(sent, number, offset), sent[3]):
+        await lab.write(record)
+
+
+async def test_reading_the_log_again_gives_the_same_bytes_whatever_the_room(lab: Lab) -> None:
+    traces = numbers(20)
+    await asyncio.gather(*(_stormy(lab, number) for number in traces))
+    with lab.worker() as first:
+        once = await lab.revisions(came(traces, times=2))
+        assert await asyncio.to_thread(first.stop) == 0
+    await lab.rewind()
+    with lab.worker(MAX_OPEN_BYTES="0"):
+        twice = await lab.revisions(came(traces, times=4), timeout_s=60)
+    for number in traces:
+        first_time, again = of(once, number), of(twice, number)
+        assert [revision.revision for revision in again] == [1, 2, 1, 2]
+        assert [encode(revision) for revision in again] == [encode(revision) for revision in first_time] * 2
+        assert {finding.kind for finding in again[-1].findings} == {"duplicate", "fork"}
+
+
 async def test_poison_is_dead_lettered_with_its_origin_and_the_worker_goes_on(lab: Lab) -> None:
     good, lost = numbers(2)
     poison = f"poison-{good}".encode()

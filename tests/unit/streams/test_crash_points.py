@@ -12,6 +12,7 @@ from collections.abc import Iterator
 import pytest
 import structlog
 
+import streams.assembly
 import streams.marks
 from pipeline.document import open_document
 from schemas.codec import decode, encode
@@ -20,13 +21,14 @@ from tests.support.traces import EVENTS_PER_CHUNK, trace_id
 from tests.unit.streams.memory import MemoryLog, run
 from tests.unit.streams.simulation import PARTITIONS, TRACES, Simulation, World, chunks_of
 
-QUICK, SLOW = range(8), range(8, 100)
+QUICK, SLOW = range(9), range(9, 100)
 _found_good: set[tuple[object, ...]] = set()
 
 
 @pytest.fixture(autouse=True)
 def _many_marks_and_no_words(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(streams.marks, "SPACING", 2)
+    monkeypatch.setattr(streams.assembly, "CLOSED_KEPT", 1)
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
     yield
     structlog.reset_defaults()

@@ -11,6 +11,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+import streams.assembly
 import streams.marks
 from pipeline.canonical import dumps
 from pipeline.document import open_document
@@ -197,6 +198,7 @@ class Assembly(RuleBasedStateMachine):
 @pytest.fixture(autouse=True)
 def _many_marks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(streams.marks, "SPACING", 2)
+    monkeypatch.setattr(streams.assembly, "CLOSED_KEPT", 1)
 
 
 TestAssembly = pytest.mark.filterwarnings("ignore::ResourceWarning")(Assembly.TestCase)

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from asyncio import Future
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
+from aiokafka.structs import ConsumerRecord
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import pipeline.each
+import streams.assembly
 import streams.partition
 from schemas.codec import encode
 from schemas.records import AssemblyProgress, Record, TraceAssembled, TraceErased, TraceExpired
@@ -18,7 +21,7 @@ from streams.assembly import Patience
 from streams.held import Memory
 from streams.leases import Leases, expire
 from streams.partition import Assembler, Lease, UnderWay, rebuild_start, restore
-from tests.support.traces import START_US, chunk, completed, created, trace_id
+from tests.support.traces import START_US, chain, chunk, completed, created, trace_id
 from tests.unit.streams.memory import PARTITION, ROOM, MemoryLog, Shelf, Written, new_lease, run
 
 TRACES = (1, 2, 3)
@@ -256,3 +259,45 @@ async def test_a_trace_that_has_had_its_time_is_asked_about_once(patience: Patie
     for now_us in (START_US + 59, START_US + 60, START_US + 60):
         await expire(lease, patience, lambda at_us=now_us: at_us, write)  # type: ignore[misc]
     assert asked == [(trace_id(1), patience.idle_us, patience.age_us, PARTITION)]
+
+
+class Counted(MemoryLog):
+    """A log that counts the records which are read from it, beside the stream."""
+
+    read_again = 0
+
+    async def read(self, partition: int, start: int, end: int) -> AsyncIterator[ConsumerRecord]:
+        async for logged in super().read(partition, start, end):
+            self.read_again += 1
+            yield logged
+
+
+async def test_late_records_of_a_trace_that_is_remembered_do_not_read_the_log_again() -> None:
+    first, second = chain(2)
+    log = Counted([created(), first, completed(), *(b"others" for _ in range(50)), second, first, second])
+    out = await run(log)
+    assert [(r.revision, r.chunk_count) for r in out.revisions] == [(1, 1), (2, 2)]
+    assert log.read_again == 0
+
+
+@pytest.mark.parametrize("kept", [0, 1])
+async def test_of_the_closed_traces_only_the_newest_are_remembered(kept: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(streams.assembly, "CLOSED_KEPT", kept)
+    log = Counted([created(1), completed(number=1), created(2), completed(number=2, created_offset=2)])
+    log.append(chunk(0, number=2, created_offset=2))
+    log.append(chunk(0, number=1))
+    out = await run(log)
+    assert [(r.trace_id, r.revision) for r in out.revisions[2:]] == [(trace_id(2), 2), (trace_id(1), 2)]
+    assert log.read_again == (5 if kept else 7)
+
+
+async def test_a_late_record_that_names_another_beginning_is_refused_though_the_trace_is_remembered() -> None:
+    out = await run(MemoryLog([created(), completed(), chunk(0, created_offset=1)]))
+    assert out.letters == [(2, "Invalid")]
+    assert len(out.revisions) == 1
+
+
+async def test_an_erased_trace_is_not_remembered() -> None:
+    erased = TraceErased(trace_id=trace_id(1), project="default", erased_at_us=START_US, actor="a", reason="b")
+    out = await run(MemoryLog([created(), chunk(0), completed(), erased, chunk(1)]))
+    assert [r.revision for r in out.revisions] == [1]
