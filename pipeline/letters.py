@@ -14,6 +14,8 @@ from schemas.records import AuditEntry
 
 Headers = Sequence[tuple[str, bytes]]
 NOTES = ("dlq-", "redrive-")
+FOR_GROUP = "redrive-group"
+"""The header that names the one consumer group which a record is put back for."""
 """What our own headers begin with; everything else belongs to the original record."""
 REDRIVE, REDRIVEN, DROP = "dlq redrive", "dlq redriven", "dlq drop"
 OPEN = "open"
@@ -94,7 +96,7 @@ def _natural(text: str | None) -> int | None:
 def redriven_headers(letter: Letter) -> list[tuple[str, bytes]]:
     """The headers with which a letter goes back."""
     notes = {
-        "redrive-group": letter.group,
+        FOR_GROUP: letter.group,
         "redrive-letter": str(letter.place),
         "redrive-offset": str(letter.first_offset),
     }
@@ -103,7 +105,7 @@ def redriven_headers(letter: Letter) -> list[tuple[str, bytes]]:
 
 def meant_for(headers: Headers, group: str) -> bool:
     """Whether a group handles a record with these headers: all but those that were redriven for another one."""
-    return all(value == group.encode() for name, value in headers if name == "redrive-group")
+    return all(value == group.encode() for name, value in headers if name == FOR_GROUP)
 
 
 def first_stood_at(record: ConsumerRecord) -> int:

@@ -1,4 +1,4 @@
-"""`replay`: what a topic has and had, archive and topic as one log, a JSON document a line."""
+"""`replay`: what a topic has and had, archive and topic as one log: a JSON document a line, or put back for a group."""
 
 import asyncio
 import base64
@@ -11,15 +11,20 @@ import orjson
 import typer
 from aiokafka.errors import KafkaError
 
+from pipeline.audit import audit_entry
+from pipeline.cli.changes import By, actor_of
 from pipeline.cli.terminal import WRONG_USAGE, err, fail
+from pipeline.clock import now_us
 from pipeline.errors import Explained, Invalid, Retryable
 from pipeline.ids import SHAPE
+from pipeline.kafka import make_producer, start
+from pipeline.refeed import REFED, refeed
 from pipeline.replay import Hole, Log, Wanted
 from pipeline.s3store import open_store
 from pipeline.segments import Entry
 from pipeline.settings import KafkaSettings, ObjectStoreSettings, load
-from schemas.codec import UndecodableRecord, decode, plain
-from schemas.topics import TOPICS
+from schemas.codec import UndecodableRecord, decode, encode, plain
+from schemas.topics import AUDIT_LOG, TOPICS
 
 NAMES = [topic.name for topic in TOPICS]
 TIMES = ["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"]
@@ -37,8 +42,10 @@ def replay(
     ] = None,
     trace: Annotated[list[str] | None, typer.Option(help="Only this trace; may be given more than once.")] = None,
     partition: Annotated[int | None, typer.Option(help="Only this partition.")] = None,
+    into: Annotated[str, typer.Option(help="Put them back into the topic, for this consumer group alone.")] = "",
+    by: By = "",
 ) -> None:
-    """Print the records of a topic, archived ones first, as JSON lines.
+    """Print the records of a topic, archived ones first, as JSON lines; or put them back for a consumer group.
 
     Partitions follow one another, each in order and without holes; an offset that is nowhere any more is exit status 1.
     """
@@ -46,17 +53,35 @@ def replay(
         raise fail(f"no topic {topic}; there are: {', '.join(NAMES)}", WRONG_USAGE)
     if unknown := [name for name in trace or () if not SHAPE.fullmatch(name)]:
         raise fail(f"{unknown[0]} is no trace id", WRONG_USAGE)
+    if into and into not in REFED.get(topic, ()):
+        known = "; ".join(f"{name}: {', '.join(groups)}" for name, groups in REFED.items())
+        raise fail(f"{topic} cannot be put back for {into}. What can: {known}", WRONG_USAGE)
     wanted = Wanted(_ms(since, 0), _ms(until, 2**62), frozenset(trace or ()))
     log = Log(open_store(load(ObjectStoreSettings)), load(KafkaSettings))
     try:
-        count = asyncio.run(_print(log, topic, partition, wanted))
+        work = _put_back(log, topic, partition, wanted, into, by) if into else _print(log, topic, partition, wanted)
+        count = asyncio.run(work)
     except (Hole, Invalid, Retryable, Explained, KafkaError, OSError) as error:
         raise fail(" ".join(str(error).split())) from None
-    err.print(f"{count} records", highlight=False)
+    err.print(f"{count} records{f' put back for {into}' if into else ''}", highlight=False)
 
 
 def _ms(time: datetime | None, otherwise: int) -> int:
     return otherwise if time is None else int(time.replace(tzinfo=UTC).timestamp() * 1000)
+
+
+async def _put_back(log: Log, topic: str, partition: int | None, wanted: Wanted, group: str, by: str) -> int:
+    facts = {"group": group, "from_ms": str(wanted.since_ms), "until_ms": str(wanted.until_ms)}
+    facts["traces"] = ", ".join(sorted(wanted.trace_ids)) or "all"
+    entry = audit_entry(actor_of(by), "replay", f"topic/{topic}", now_us(), detail=facts)
+    producer = make_producer(log.kafka)
+    try:
+        await start(producer)
+        await producer.send_and_wait(AUDIT_LOG.name, encode(entry), key=entry.project.encode())
+        places = [place for place in await log.places(topic) if partition in (None, place.partition)]
+        return sum([await refeed(log, place, wanted, group, producer) for place in places])
+    finally:
+        await producer.stop()
 
 
 async def _print(log: Log, topic: str, partition: int | None, wanted: Wanted) -> int:

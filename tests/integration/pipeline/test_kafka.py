@@ -10,7 +10,7 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 from pipeline.kafka import admin, ensure_topics
 from pipeline.settings import KafkaSettings
-from schemas.topics import TOPICS, TRACE_LOG
+from schemas.topics import AUDIT_LOG, TOPICS, TRACE_LOG
 from tests.support.ports import accepts_connections, free_port
 from tests.support.processes import running
 from tests.support.stack import kafka_command
@@ -48,3 +48,14 @@ async def _configs(kafka: KafkaSettings, topic: str) -> dict[str, str]:
     async with admin(kafka) as client:
         (answer,) = await client.describe_configs([ConfigResource(ConfigResourceType.TOPIC, topic)])
     return {name: value for name, value, *_ in answer.resources[0][4]}
+
+
+@pytest.mark.usefixtures("kafka_bootstrap")  # skips where no broker can run
+async def test_no_topic_keeps_longer_than_the_retention_but_those_that_keep_for_ever(tmp_path: Path) -> None:
+    port = free_port()
+    with running(kafka_command(port, tmp_path), tmp_path / "log.txt", lambda: accepts_connections(port)):
+        kafka = KafkaSettings(kafka_bootstrap=f"127.0.0.1:{port}")
+        await ensure_topics(kafka, retention_days=3)
+        for name in (TRACE_LOG.name, TRACE_LOG.dlq):
+            assert (await _configs(kafka, name))["retention.ms"] == str(3 * 86_400_000)
+        assert (await _configs(kafka, AUDIT_LOG.name))["retention.ms"] == "-1"

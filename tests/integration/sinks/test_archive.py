@@ -22,10 +22,10 @@ from pipeline.objectstore import FolderStore
 from pipeline.replay import Hole, Log, Wanted
 from schemas.codec import encode
 from schemas.records import TraceCompleted, TraceErased
-from schemas.topics import TRACE_LOG
+from schemas.topics import TRACE_ASSEMBLED, TRACE_LOG
 from sinks import archiver
 from tests.integration.sinks.conftest import Lab
-from tests.support.finished import example, fresh_id
+from tests.support.finished import example, finished, fresh_id
 
 pytestmark = pytest.mark.integration
 PLACE = TopicPartition(TRACE_LOG.name, 2)
@@ -40,9 +40,9 @@ async def _write(lab: Lab, count: int) -> list[str]:
     return ids
 
 
-async def _until_archived(lab: Lab, end: int) -> None:
+async def _until_archived(lab: Lab, end: int, place: TopicPartition = PLACE) -> None:
     deadline = time.monotonic() + 60
-    while (await committed(lab.kafka, archiver.GROUP)).get(PLACE, 0) < end:
+    while (await committed(lab.kafka, archiver.GROUP)).get(place, 0) < end:
         assert time.monotonic() < deadline, "not archived"
         await asyncio.sleep(0.2)
 
@@ -104,27 +104,59 @@ async def test_the_command_prints_what_was_dropped_and_nothing_of_what_was_erase
     with lab.sink():
         await _until_archived(lab, end + 1)
     await _drop_before(lab, end + 1)
-    lines = await asyncio.to_thread(_replay, lab, "--partition", "2")
+    lines = await asyncio.to_thread(_replay, lab, "--topic", "trace-log", "--partition", "2")
     assert [line["offset"] for line in lines] == list(range(end - 4, end + 1))
     assert [line.get("record") for line in lines] == ["TraceCompleted", None, *["TraceCompleted"] * 2, "TraceErased"]
     assert [line.get("erased", False) for line in lines] == [False, True, False, False, False]
     assert lines[0]["value"]["trace_id"] == lines[0]["key"] == ids[0]
-    (only,) = await asyncio.to_thread(_replay, lab, "--trace", ids[3])
+    (only,) = await asyncio.to_thread(_replay, lab, "--topic", "trace-log", "--trace", ids[3])
     assert only["key"] == ids[3]
-    assert await asyncio.to_thread(_replay, lab, "--to", "2020-01-01") == []
+    assert await asyncio.to_thread(_replay, lab, "--topic", "trace-log", "--to", "2020-01-01") == []
 
 
-def _replay(lab: Lab, *args: str) -> list[dict[str, Any]]:
+def _command(lab: Lab, *args: str) -> subprocess.CompletedProcess[str]:
     environment = {
         **os.environ,
         "PR_TELEMETRY_HOME": str(lab.folder),
         "KAFKA_BOOTSTRAP": lab.kafka.kafka_bootstrap,
         "OBJECT_STORE_DIR": str(lab.folder / "objects"),
     }
-    command = [sys.executable, "-m", "pipeline.cli", "replay", "--topic", "trace-log", *args]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=100, check=False)
+    command = [sys.executable, "-m", "pipeline.cli", "replay", *args]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=100, check=False)
+
+
+def _replay(lab: Lab, *args: str) -> list[dict[str, Any]]:
+    done = _command(lab, *args)
     assert done.returncode == 0, done.stderr
     return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+async def test_archived_revisions_that_are_put_back_become_rows_again(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What an operator does who lost the database and whose broker has dropped the records."""
+    monkeypatch.setenv("ARCHIVE_SEGMENT_S", "1")
+    ids = [fresh_id() for _ in range(3)]
+    begins = (await bounds(lab.kafka, TRACE_ASSEMBLED.name)).items()
+    for place, (_, end) in begins:
+        await lab.commit(place, end, group=archiver.GROUP)
+    for one in ids:
+        await lab.write(TRACE_ASSEMBLED, finished(one), one)
+    rows = "SELECT count() FROM v1_events"
+    with lab.sink():
+        await lab.until(15, rows)
+        for place, (_, end) in (await bounds(lab.kafka, TRACE_ASSEMBLED.name)).items():
+            await _until_archived(lab, end, place)
+    for table in ("traces", "events"):
+        lab.clickhouse.command(f"TRUNCATE TABLE {table}")
+    traces = [part for one in ids[:2] for part in ("--trace", one)]
+    await asyncio.to_thread(_replay, lab, "--topic", "trace-assembled", "--into", "sinks", *traces)
+    with lab.sink():
+        await lab.until(10, rows)
+    found = lab.clickhouse.rows("SELECT DISTINCT trace_id FROM v1_traces ORDER BY trace_id")
+    assert [row["trace_id"] for row in found] == sorted(ids[:2])
+    refused = await asyncio.to_thread(_command, lab, "--topic", "trace-log", "--into", "sinks")
+    assert refused.returncode == 2
 
 
 async def test_a_killed_archiver_leaves_no_hole(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
