@@ -142,6 +142,12 @@ class TelemetryClient:
         params: dict[str, str | int] = {name: value for name, value in said.items() if value}
         return Erasure.model_validate_json(self._http.send("DELETE", path, self._token, params=params).content)
 
+    def bundle(self, trace_id: str, held: int = 0) -> bytes | None:
+        """All that proves a trace, or None while no checkpoint covers it; `held`: size of an earlier checkpoint."""
+        path = f"/v1/traces/{quote(trace_id, safe='')}/bundle"
+        response = self._http.send("GET", path, self._token, params={"from": held})
+        return None if response.status_code == httpx2.codes.ACCEPTED else response.content
+
     def list_traces(self, **filters: str | int) -> dict[str, Any]:
         """One page of the caller's traces; `cursor=` of the page before gives the next one."""
         page: dict[str, Any] = orjson.loads(self._http.send("GET", "/v1/traces", self._token, params=filters).content)

@@ -95,6 +95,40 @@ class ReceiptKeys(Answer):
     keys: list[ReceiptKey]
 
 
+class NotaryKey(Answer):
+    """A key that signs checkpoints."""
+
+    vkey: str = Field(description="name, key id in hex, type and key in base64 (https://c2sp.org/signed-note)")
+    origin: str = Field(description="first line of the checkpoints that it signs")
+    status: Literal["current", "retired"]
+
+
+class NotaryKeys(Answer):
+    """The keys of the Merkle log's notary; the one that signs now is the first."""
+
+    keys: list[NotaryKey]
+
+
+class Inclusion(Answer):
+    """The proof (RFC 6962) that a leaf is in the tree of `size` leaves; `checkpoint` is the latest one."""
+
+    leaf_hash: str
+    index: int
+    size: int
+    proof: list[str] = Field(description="hashes in base64, the leaf's side first")
+    checkpoint: str
+
+
+class Consistency(Answer):
+    """The proof (RFC 6962) that the tree of `old` leaves is the beginning of that of `new`; `checkpoint` is the latest
+    one."""
+
+    old: int
+    new: int
+    proof: list[str] = Field(description="hashes in base64")
+    checkpoint: str
+
+
 class Completed(Answer):
     """The completion is in the log; assembly follows."""
 

@@ -36,6 +36,9 @@ from ingest_gateway.tracelog import TraceLog
 from pipeline.access import EVERY_PROJECT, Permission
 from pipeline.clock import Clock
 from pipeline.ids import minted_at_us
+from pipeline.keys import notary_public_keys
+from pipeline.merklelog import MerkleLog
+from pipeline.notes import VerifierKey
 from pipeline.objectstore import FileStore
 from pipeline.settings import GatewaySettings
 
@@ -64,6 +67,8 @@ class Gateway:
     metrics: Metrics
     denials: Denials
     jwks: Jwks | None
+    notary_keys: tuple[VerifierKey, ...]
+    merkle: MerkleLog
     streams: OpenStreams
     completions: Recent[tuple[bytes, bytes]] = field(default_factory=lambda: Recent(REMEMBERED_COMPLETIONS))
 
@@ -137,7 +142,9 @@ def assemble(
     parts = (settings, log, control, store, reads, fresh, clock, keys, tokens, callers, signer, *limits)
     rules = jwt_rules(settings)
     jwks = Jwks(rules, settings.jwt_jwks, settings.jwt_refresh_s) if rules else None
-    return Gateway(*parts, metrics, Denials(log, clock, metrics), jwks, OpenStreams(settings.max_status_streams))
+    notary_keys, streams = notary_public_keys(settings), OpenStreams(settings.max_status_streams)
+    log_reading = (notary_keys, MerkleLog(store, notary_keys))
+    return Gateway(*parts, metrics, Denials(log, clock, metrics), jwks, *log_reading, streams)
 
 
 def gateway_of(request: Request) -> Gateway:

@@ -25,6 +25,7 @@ PATH_PARAMETERS = {
         "pattern": "^(sha256:)?[0-9a-f]{64}$",
         "description": "the digest that storing gave",
     },
+    "leaf_hash": {"type": "string", "pattern": "^[0-9a-f]{64}$", "description": "RFC 6962 hash of the leaf, in hex"},
 }
 TOKENS = {
     "caller": "the caller's token of its project",

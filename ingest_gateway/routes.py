@@ -8,7 +8,7 @@ from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import Response
 
-from ingest_gateway import answers, artifacts, browse, erasures, operations, problems, progress, writes
+from ingest_gateway import answers, artifacts, browse, erasures, integrity, operations, problems, progress, writes
 from ingest_gateway.problems import Kind
 from pipeline import receipts
 from pipeline.access import PROJECT
@@ -299,6 +299,67 @@ CALLS: tuple[Call, ...] = (
             Parameter("If-Range", "header", "the ETag that the range is of"),
         ),
     ),
+    Call(
+        "GET",
+        "/v1/traces/{trace_id}/bundle",
+        integrity.bundle,
+        "Read all that proves a trace, to be verified offline",
+        "caller",
+        {200: integrity.BUNDLE, 202: answers.Pending},
+        problems=(*READ, problems.ERASED, problems.DAMAGED),
+        parameters=(
+            Parameter(
+                "from",
+                "query",
+                "size of a checkpoint held: the bundle proves what became of it",
+                whole_number(0, integrity.LARGEST_TREE),
+            ),
+        ),
+    ),
+    Call(
+        "GET",
+        "/v1/integrity/checkpoint",
+        integrity.checkpoint,
+        "Read the latest checkpoint of the Merkle log, a signed note",
+        "caller",
+        {200: integrity.NOTE},
+        problems=(*READ, problems.DAMAGED),
+    ),
+    Call(
+        "GET",
+        "/v1/integrity/inclusion/{leaf_hash}",
+        integrity.inclusion,
+        "Prove that a leaf is in the Merkle log",
+        "caller",
+        {200: answers.Inclusion},
+        problems=(*READ, problems.DAMAGED),
+        parameters=(
+            Parameter(
+                "size",
+                "query",
+                "leaves of the tree; those of the latest checkpoint where absent",
+                whole_number(0, integrity.LARGEST_TREE),
+            ),
+        ),
+    ),
+    Call(
+        "GET",
+        "/v1/integrity/consistency",
+        integrity.consistency,
+        "Prove that an earlier tree of the Merkle log is the beginning of a later one",
+        "caller",
+        {200: answers.Consistency},
+        problems=(*READ, problems.DAMAGED),
+        parameters=(
+            Parameter("from", "query", "leaves of the earlier tree", whole_number(0, integrity.LARGEST_TREE)),
+            Parameter(
+                "to",
+                "query",
+                "leaves of the later one; those of the latest checkpoint where absent",
+                whole_number(0, integrity.LARGEST_TREE),
+            ),
+        ),
+    ),
     Call("GET", "/healthz", operations.healthz, "The process answers", "none", {200: "application/json"}),
     Call(
         "GET",
@@ -315,6 +376,14 @@ CALLS: tuple[Call, ...] = (
         "Public keys that check receipts, the current one and retired ones",
         "none",
         {200: answers.ReceiptKeys},
+    ),
+    Call(
+        "GET",
+        integrity.KEYS_PATH,
+        integrity.notary_keys,
+        "Public keys that check checkpoints, the current one and retired ones",
+        "none",
+        {200: answers.NotaryKeys},
     ),
     Call("GET", "/metrics", operations.metrics, "Prometheus metrics", "none", {200: "text/plain"}),
     Call(

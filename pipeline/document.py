@@ -55,7 +55,7 @@ async def document_bytes(assembled: TraceAssembled, store: ObjectStore) -> bytes
     try:
         if packed is None:
             packed = await store.get(assembled.document_ref or NOWHERE)
-        document = _unpack(packed, assembled.document_size)
+        document = unpack(packed, assembled.document_size)
     except ObjectMissing:
         if await is_erased(store, assembled.trace_id):
             raise Erased(assembled.trace_id) from None
@@ -67,7 +67,8 @@ async def document_bytes(assembled: TraceAssembled, store: ObjectStore) -> bytes
     return document
 
 
-def _unpack(packed: bytes, size: int) -> bytes:
+def unpack(packed: bytes, size: int) -> bytes:
+    """The document in these bytes, which has this size. Raises ZstdError."""
     # The frame says itself how much it unpacks to, and zstandard allocates that before it reads on.
     if zstandard.frame_content_size(packed) != size or size > LARGEST:
         raise zstandard.ZstdError(f"it does not unpack to {size} bytes")

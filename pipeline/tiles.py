@@ -53,9 +53,8 @@ def prove_from(spans: Iterable[Span], size: int, tiles: Mapping[Tile, bytes]) ->
     """The proof made of these spans; `tiles` holds at least tiles_of(spans, size). Raises BadTile."""
 
     def node(level: int, index: int) -> bytes:
-        tile = tile_of(level, index, size)
-        first = (index << (level % HEIGHT)) % WIDTH
-        return folded(hashes_of(tile, tiles[tile])[first : first + (1 << (level % HEIGHT))])
+        tile, count = tile_of(level, index, size), 1 << (level % HEIGHT)
+        return folded(hashes_of(tile, tiles[tile], (index * count) % WIDTH, count))
 
     return prove(spans, node)
 
@@ -64,11 +63,12 @@ class BadTile(ValueError):
     """The bytes are not as many as the tile has."""
 
 
-def hashes_of(tile: Tile, content: bytes) -> list[bytes]:
-    """The hashes in a tile. Raises BadTile."""
+def hashes_of(tile: Tile, content: bytes, first: int = 0, count: int = WIDTH) -> list[bytes]:
+    """The hashes in a tile, or so many of them from the first on. Raises BadTile."""
     if len(content) != tile.width * HASH_BYTES:
         raise BadTile(f"{tile.path()} has {len(content)} bytes instead of {tile.width * HASH_BYTES}")
-    return [content[i : i + HASH_BYTES] for i in range(0, len(content), HASH_BYTES)]
+    end = min(first + count, tile.width)
+    return [content[i * HASH_BYTES : (i + 1) * HASH_BYTES] for i in range(first, end)]
 
 
 class Edge:

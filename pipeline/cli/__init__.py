@@ -8,6 +8,7 @@ import typer
 from pipeline.cli import (
     access,
     auditing,
+    bundles,
     control,
     deadletters,
     erasing,
@@ -29,6 +30,8 @@ app.command("import")(sessions.import_files)
 app.command("view")(sessions.view)
 app.command("results")(sessions.results)
 app.command("verify-receipt")(receipts.verify_receipt)
+app.command("bundle")(bundles.bundle)
+app.command("verify")(bundles.verify_bundle)
 app.command("sql")(queries.sql)
 app.command("erase")(erasing.erase)
 app.command("audit")(auditing.audit_log)

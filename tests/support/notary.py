@@ -16,12 +16,13 @@ from pipeline.objectstore import ObjectStore
 from schemas.codec import decode, encode
 from schemas.records import CheckpointSigned, LeafAppended, Record
 from schemas.topics import INTEGRITY_LOG
+from streams.notary.appending import Appender
 from streams.notary.following import Cadence, Follower
 from streams.notary.shelf import Shelf
 
 ORIGIN = "log.example/tests"
 SIGNER = NoteSigner(ORIGIN, bytes.fromhex(DEVELOPMENT_NOTARY_KEY))
-NOW_S = 1_760_000_000
+NOW_S = 1_760_086_400
 
 
 def leaf(number: int, trace: str = "trace-1") -> LeafAppended:
@@ -94,6 +95,19 @@ class Notary:
     async def sign(self, now: float = 0) -> None:
         """Sign, if it is time."""
         await self._follower.sign_when_due(now)
+
+
+async def notarised(store: ObjectStore, *records: Record) -> Topic:
+    """What a notary makes of these records: their leaves kept, logged, and under a published checkpoint."""
+    topic = Topic()
+    for offset, record in enumerate(records):
+        await Appender(store, topic.emit, lambda: 1).append(logged("trace-assembled", offset, b""), record)
+    notary = Notary(topic, store, leaves=1)
+    await notary.start()
+    for _ in range(2):
+        await notary.read()
+        await notary.sign()
+    return topic
 
 
 def roots_of(leaves: Iterable[bytes]) -> list[bytes]:

@@ -27,11 +27,14 @@ from sinks.migrate import migrate
 from sinks.rows import Position, rows_of
 from tests.integration.ingest_gateway.conftest import TRACE, Front, bearer, build, chunk, serving, until_ready
 from tests.support.api_keys import audit_of, record_keys
+from tests.support.bundles import session
 from tests.support.finished import document_of, example, finished
+from tests.support.notary import SIGNER, notarised
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(180)]
 CONTENT = b"log of alpha"
-PRODUCTION = {"mode": "production", "gateway_secret": "s" * 32, "receipt_key": "ab" * 32, "status_stream_s": 1}
+SECRETS = {"gateway_secret": "s" * 32, "receipt_key": "ab" * 32, "notary_public_keys": str(SIGNER.verifier)}
+PRODUCTION = {"mode": "production", "status_stream_s": 1, **SECRETS}
 ALWAYS = dict.fromkeys(("nobody", "stranger", "revoked", "development"), 401)
 KINDS = ("writer", "reader", "analyst", "operator", "everywhere", "beta", "upload", "foreign upload")
 
@@ -55,9 +58,15 @@ EXPECTED: dict[tuple[str, str], dict[str, int]] = {
     ("POST", "/v1/traces/{trace_id}/upload-token"): row(200, 403, 403, 200, 200, 403, 401, 401),
     ("PUT", "/v1/traces/{trace_id}/artifacts/{artifact:path}"): row(401, 401, 401, 401, 401, 401, 201, 403),
     ("GET", "/v1/traces/{trace_id}/artifacts/{artifact}"): row(403, 200, 403, 200, 200, 404, 401, 401),
+    ("GET", "/v1/traces/{trace_id}/bundle"): row(403, 200, 200, 200, 200, 404, 401, 401),
+    # Hashes only, of all projects.
+    ("GET", "/v1/integrity/checkpoint"): row(403, 200, 200, 200, 200, 200, 401, 401),
+    ("GET", "/v1/integrity/inclusion/{leaf_hash}"): row(403, 200, 200, 200, 200, 200, 401, 401),
+    ("GET", "/v1/integrity/consistency"): row(403, 200, 200, 200, 200, 200, 401, 401),
     ("GET", "/healthz"): OPEN,
     ("GET", "/readyz"): OPEN,
     ("GET", "/.well-known/pr-telemetry-receipt-keys.json"): OPEN,
+    ("GET", "/.well-known/pr-telemetry-notary-keys.json"): OPEN,
     ("GET", "/metrics"): OPEN,
     ("GET", "/openapi.json"): OPEN,
     ("GET", "/docs"): OPEN,
@@ -78,12 +87,13 @@ class Estate:
 
     front: Front
     trace_id: str
+    leaf_hash: str
     tokens: dict[str, str | None]
 
     async def send(self, method: str, path: str, kind: str) -> httpx2.Response:
         artifact = "a.log" if method == "PUT" else digest(CONTENT).removeprefix(PREFIX)
-        names = {"trace_id": self.trace_id, "artifact": artifact, "participant": "nobody%20of%20these"}
-        url = path.replace(":path}", "}").format(**names)
+        names = {"trace_id": self.trace_id, "artifact": artifact, "leaf_hash": self.leaf_hash}
+        url = path.replace(":path}", "}").format(**names, participant="nobody%20of%20these")
         token = self.tokens[kind]
         headers = {} if token is None else bearer(token)
         body = {"upload_token": self.tokens["upload"]} if path.endswith("upload-token") else BODIES.get(path)
@@ -115,12 +125,14 @@ async def estate(
     keys = await record_keys(kafka, *[("alpha", role, False) for role in roles], *others)
     tokens = dict(zip((*roles, "everywhere", "beta", "revoked"), keys, strict=True))
     # Old enough that a foreign id is denied at once instead of being called young.
-    trace_id = new_trace_id(now_us() - 120_000_000)
+    made = session(1, at_us=now_us() - 120_000_000, project="alpha")
+    trace_id = made.trace_id
     clickhouse = ClickHouse(settings)
     _rows(clickhouse, trace_id)
     gateway = build(kafka, tmp_path, settings, **PRODUCTION)
     async with serving(gateway, kafka) as front:
         await until_ready(front)
+        await notarised(gateway.store, *made.results)
         await gateway.store.put(artifact_key("alpha", trace_id, digest(CONTENT), private=False), CONTENT)
 
         def upload(trace: str, project: str, kind: str) -> str:
@@ -130,6 +142,7 @@ async def estate(
         yield Estate(
             front,
             trace_id,
+            made.leaves[0].hash.hex(),
             {
                 **tokens,
                 "nobody": None,
