@@ -5,7 +5,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from ingest_gateway import answers, artifacts, operations, progress
+from ingest_gateway import answers, artifacts, integrity, operations, progress
 from ingest_gateway.problems import CONSENT_REQUIRED, INVALID_BODY, Fault, Kind, Problem
 from ingest_gateway.stages import event, status_of
 from schemas import api
@@ -13,6 +13,8 @@ from schemas import api
 AT_US = 1_760_000_026_000_000
 TRACE_ID = "trace-0199c82cc0007554af3a9c417b60d2e8"
 SHA256 = "sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+HASH = "n4bQgYhMfWWaL+qgxVrQFaO/TxsrC4Is0V1sFbDwCgg="
+CHECKPOINT = f"log.example/one\n2\n{HASH}\n\n— log.example/one c2lnbmF0dXJl\n"
 TOKEN = "eyJhbGciOiJIUzI1NiJ9.e30.upload-token-of-the-trace"
 EVENT = {
     "id": "evt-0",
@@ -83,6 +85,17 @@ ANSWERS: dict[type[BaseModel], BaseModel] = {
                 )
             ]
         ),
+        answers.NotaryKeys(
+            keys=[
+                answers.NotaryKey(
+                    vkey="PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW",
+                    origin="PeterNeumann",
+                    status="current",
+                )
+            ]
+        ),
+        answers.Inclusion(leaf_hash=SHA256[7:], index=1, size=2, proof=[HASH], checkpoint=CHECKPOINT),
+        answers.Consistency(old=1, new=2, proof=[HASH], checkpoint=CHECKPOINT),
         answers.Completed(trace_id=TRACE_ID, completed_at_us=AT_US),
         answers.Erasure(trace_ids=[TRACE_ID], erased_at_us=AT_US),
         answers.StoredArtifact(
@@ -123,6 +136,8 @@ TEXTS: dict[tuple[Callable[..., Any], int], Any] = {
     (progress.stream_status, 200): event("stage", STATUS).decode(),
     (artifacts.get_artifact, 200): FILE,
     (artifacts.get_artifact, 206): FILE[:9],
+    (integrity.bundle, 200): {"format": "pr-telemetry-bundle/1", "trace_id": TRACE_ID, "checkpoint": CHECKPOINT},
+    (integrity.checkpoint, 200): CHECKPOINT,
     (operations.healthz, 200): {"status": "ok"},
     (operations.readyz, 200): {"status": "ready", "log": True, "control": True},
     (operations.readyz, 503): {"status": "waiting", "log": False, "control": True},

@@ -6,7 +6,7 @@ Left out are those that HTTP itself explains on every answer: Content-Type, Cont
 from collections.abc import Callable
 from typing import Any
 
-from ingest_gateway import artifacts, browse, operations, progress, writes
+from ingest_gateway import artifacts, browse, integrity, operations, progress, writes
 
 Json = dict[str, Any]
 NUMBERS = frozenset({"Retry-After"})
@@ -45,6 +45,10 @@ OF_ANSWER: dict[tuple[Callable[..., Any], int], tuple[str, ...]] = {
     (progress.get_status, 202): ("Retry-After",),
     (progress.stream_status, 200): tuple(progress.UNCACHED),
     (operations.receipt_keys, 200): ("Cache-Control",),
+    (integrity.notary_keys, 200): ("Cache-Control",),
+    (integrity.checkpoint, 200): ("Cache-Control",),
+    (integrity.bundle, 200): ("Content-Disposition",),
+    (integrity.bundle, 202): ("Retry-After",),
     (operations.docs, 200): ("Content-Security-Policy",),
     (artifacts.get_artifact, 200): FILE,
     (artifacts.get_artifact, 206): (*FILE, "Content-Range"),

@@ -72,10 +72,12 @@ class Topic:
 class Notary:
     """One follower, and how far it has read."""
 
-    def __init__(self, topic: Topic, store: ObjectStore, leaves: int = 10, interval_s: float = 5) -> None:
+    def __init__(
+        self, topic: Topic, store: ObjectStore, leaves: int = 10, interval_s: float = 5, signer: NoteSigner = SIGNER
+    ) -> None:
         ticks = count(NOW_S * 1_000_000, 1_000_000)
         self._follower = Follower(
-            Shelf(store, SIGNER), SIGNER, topic.emit, Cadence(leaves, interval_s), lambda: next(ticks)
+            Shelf(store, signer), signer, topic.emit, Cadence(leaves, interval_s), lambda: next(ticks)
         )
         self._topic, self._next = topic, 0
 

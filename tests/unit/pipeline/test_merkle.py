@@ -6,7 +6,7 @@ import math
 from hashlib import sha256
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.merkle import (
@@ -161,6 +161,7 @@ def test_consistency_proofs_are_those_of_the_reference(old: int, new: int) -> No
     assert verify_consistency(old, new, ROOTS[old], ROOTS[new], proof)
 
 
+@settings(deadline=None)
 @given(st.integers(1, 70).flatmap(lambda size: st.tuples(st.integers(0, size - 1), st.just(size))))
 def test_inclusion_is_that_of_the_naive_tree(place: tuple[int, int]) -> None:
     index, size = place
@@ -170,6 +171,7 @@ def test_inclusion_is_that_of_the_naive_tree(place: tuple[int, int]) -> None:
     assert root_of_inclusion(tree.leaves[index], index, size, proof) == tree.root(0, size)
 
 
+@settings(deadline=None)
 @given(st.integers(1, 70).flatmap(lambda new: st.tuples(st.integers(1, new), st.just(new))))
 def test_consistency_is_that_of_the_naive_tree(sizes: tuple[int, int]) -> None:
     old, new = sizes
@@ -179,6 +181,7 @@ def test_consistency_is_that_of_the_naive_tree(sizes: tuple[int, int]) -> None:
     assert verify_consistency(old, new, tree.root(0, old), tree.root(0, new), proof)
 
 
+@settings(deadline=None)
 @given(st.integers(0, 300))
 def test_a_tree_that_grows_has_the_roots_of_the_naive_one_and_can_be_taken_up_again(size: int) -> None:
     tree, whole = naive(size), CompactRange()
@@ -188,6 +191,7 @@ def test_a_tree_that_grows_has_the_roots_of_the_naive_one_and_can_be_taken_up_ag
     assert CompactRange(size, [tree.node(*name) for name in nodes((0, size))]).root() == whole.root()
 
 
+@settings(deadline=None)
 @given(st.integers(0, 6))
 def test_a_full_level_folds_to_its_root(level: int) -> None:
     tree = naive(1 << level)
@@ -204,6 +208,7 @@ def test_what_is_no_tree_is_refused() -> None:
         CompactRange(3, LEAVES[:1])
 
 
+@settings(deadline=None)
 @given(st.data())
 def test_no_altered_inclusion_proof_verifies(data: st.DataObject) -> None:
     size = data.draw(st.integers(1, 40))
@@ -223,6 +228,7 @@ def test_no_altered_inclusion_proof_verifies(data: st.DataObject) -> None:
         assert not verify_inclusion(leaf, index, size, [*proof[:position], b"", *proof[position + 1 :]], root)
 
 
+@settings(deadline=None)
 @given(st.data())
 def test_no_altered_consistency_proof_verifies(data: st.DataObject) -> None:
     new = data.draw(st.integers(2, 40))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.merkle import (
@@ -69,6 +69,7 @@ def test_the_examples_of_the_specification(log: Log) -> None:
     assert [sum(tile.level == level for tile in full) for level in range(3)] == [273, 1, 0]
 
 
+@settings(deadline=None)
 @given(SIZES, st.data())
 def test_inclusion_is_proved_from_tiles_alone(log: Log, size: int, data: st.DataObject) -> None:
     index = data.draw(st.integers(0, size - 1))
@@ -79,6 +80,7 @@ def test_inclusion_is_proved_from_tiles_alone(log: Log, size: int, data: st.Data
     assert len(needed) <= 6
 
 
+@settings(deadline=None)
 @given(SIZES, st.data())
 def test_consistency_is_proved_from_tiles_alone(log: Log, new: int, data: st.DataObject) -> None:
     old = data.draw(st.integers(1, new))
@@ -87,6 +89,7 @@ def test_consistency_is_proved_from_tiles_alone(log: Log, new: int, data: st.Dat
     assert verify_consistency(old, new, log.roots[old], log.roots[new], proof)
 
 
+@settings(deadline=None)
 @given(SIZES)
 def test_an_edge_is_taken_up_again_from_its_tiles(log: Log, size: int) -> None:
     edge = Edge(size, dict(log.edges[size]))

@@ -138,6 +138,20 @@ async def test_a_published_checkpoint_is_no_place_to_resume_from(tmp_path: Path)
     assert await Notary(topic, store).start() == 0
 
 
+async def test_a_new_key_goes_on_with_the_same_log(tmp_path: Path) -> None:
+    topic, store, successor = Topic(), FolderStore(tmp_path), NoteSigner(ORIGIN, b"\x09" * 32)
+    await filled(topic, *range(5))
+    for signer in (SIGNER, successor):
+        notary = Notary(topic, store, leaves=1, signer=signer)
+        assert await notary.start() == 0
+        for _ in range(2):
+            await notary.read()
+            await notary.sign()
+    published = open_checkpoint((await store.get(CHECKPOINT)).decode(), [successor.verifier]).checkpoint
+    assert (published.size, published.root) == (5, roots_of(topic.leaves())[5])
+    assert await Notary(topic, store, signer=successor).start() == 5
+
+
 async def _after(tmp_path: Path, *values: bytes) -> Notary:
     topic = Topic()
     notary = Notary(topic, FolderStore(tmp_path), leaves=1)
