@@ -7,6 +7,7 @@ a step never run at the same time, although aiokafka announces a rebalance from 
 
 import asyncio
 import signal
+import sys
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
 from typing import Any, Protocol
 
@@ -14,13 +15,15 @@ from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener
 from aiokafka.errors import CommitFailedError, IllegalStateError
 from aiokafka.structs import ConsumerRecord, TopicPartition
 
-from pipeline.kafka import start
+from pipeline.kafka import settings_of, start
 from pipeline.telemetry import logger
+from pipeline.watchdog import Course, watch
 
 POLL_MS = 100
 NO_ROOM_PAUSE_S = 0.01
 # After this long a commit that waits for a broker, or a slow step, no longer holds up the end of the process.
 STOP_GRACE_S = 5.0
+POSITION_S = 1.0
 Commits = Mapping[TopicPartition, tuple[int, str]]
 """Partition -> (next offset, metadata), as the broker keeps them."""
 log = logger(__name__)
@@ -90,16 +93,44 @@ async def _fetched(consumer: AIOKafkaConsumer, room: int) -> list[ConsumerRecord
     return [record for records in batches.values() for record in records]
 
 
-async def _run(consumer: AIOKafkaConsumer, step: Step, listener: _Listener, stop: asyncio.Event) -> None:
-    while not stop.is_set():
-        records = await _fetched(consumer, step.room())
-        async with listener.turn:
-            if listener.failure:
-                raise listener.failure
-            for record in records:
-                await step.submit(record)
-            if commits := await step.poll():
-                await _commit(consumer, commits)
+class _Loop:
+    """The loop over one consumer, and how far it is."""
+
+    def __init__(self, consumer: AIOKafkaConsumer, step: Step, listener: _Listener) -> None:
+        self._consumer, self._step, self._listener = consumer, step, listener
+        self._turns = self._taken = self._commits = 0
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Until `stop` is set, or the step fails."""
+        while not stop.is_set():
+            records = await _fetched(self._consumer, self._step.room())
+            async with self._listener.turn:
+                if self._listener.failure:
+                    raise self._listener.failure
+                await self._turn(records)
+            self._turns += 1
+
+    async def _turn(self, records: list[ConsumerRecord]) -> None:
+        for record in records:
+            await self._step.submit(record)
+            self._taken += 1
+        if commits := await self._step.poll():
+            await _commit(self._consumer, commits)
+            self._commits += 1
+
+    async def course(self) -> Course:
+        """How far it is now."""
+        positions = {place: await self._position(place) for place in self._consumer.assignment()}
+        done = self._taken, self._commits
+        return Course(self._turns, done, takes_more=self._step.room() > 0, positions=positions)
+
+    async def _position(self, place: TopicPartition) -> int:
+        try:
+            async with asyncio.timeout(POSITION_S):
+                position: int = await self._consumer.position(place)
+                return position
+        except (TimeoutError, IllegalStateError):  # not known yet, or not ours any more
+            return sys.maxsize
 
 
 async def until_stopped(work: Coroutine[Any, Any, None], stop: asyncio.Event, grace_s: float) -> None:
@@ -125,14 +156,19 @@ async def _leave(consumer: AIOKafkaConsumer) -> None:
 async def consume(consumer: AIOKafkaConsumer, topics: Iterable[str], step: Step, stop: asyncio.Event) -> None:
     """Run the step over the topics until `stop` is set. The consumer is started here and closed at the end.
 
-    Raises Unreachable when no broker answers at the start, else whatever the step raises.
+    Raises Unreachable when no broker answers at the start, else whatever the step raises. Where it stands still
+    although the log goes on, `watchdog` ends the process.
     """
-    listener = _Listener(step)
+    listener, kafka = _Listener(step), settings_of(consumer)
     consumer.subscribe(list(topics), listener=listener)
+    loop = _Loop(consumer, step, listener)
+    watching = asyncio.create_task(watch(kafka, loop.course)) if kafka else None
     try:
         await until_stopped(start(consumer), stop, 0)
-        await until_stopped(_run(consumer, step, listener, stop), stop, STOP_GRACE_S)
+        await until_stopped(loop.run(stop), stop, STOP_GRACE_S)
     finally:
+        if watching:
+            watching.cancel()
         await step.close()
         await _leave(consumer)
 

@@ -22,10 +22,10 @@ class TooManyDeadLetters(Explained):
 
 
 class Cap:
-    """Counts records and refusals of one process."""
+    """Counts records and refusals of one process, and how often one was tried again."""
 
     def __init__(self) -> None:
-        self.seen = self.refused = self.row = 0
+        self.seen = self.refused = self.row = self.tried = 0
 
     def taken(self) -> None:
         """A record went through."""

@@ -44,6 +44,7 @@ async def settle(handle: Handler, record: ConsumerRecord, dead_letters: DeadLett
             return await dead_letters.refuse(record, error)
         except Retryable as error:
             log.warning("will try again", topic=record.topic, offset=record.offset, pause_s=pause, reason=str(error))
+            dead_letters.cap.tried += 1
             await asyncio.sleep(pause)
             pause = min(pause * 2, LONGEST_PAUSE_S)
         else:

@@ -55,6 +55,11 @@ class Startable(Protocol):
 _settings: WeakKeyDictionary[Startable, KafkaSettings] = WeakKeyDictionary()
 
 
+def settings_of(client: Startable) -> KafkaSettings | None:
+    """The settings that a client was made with here."""
+    return _settings.get(client)
+
+
 def access(kafka: KafkaSettings) -> dict[str, Any]:
     """What every aiokafka client is told about how brokers are reached. Raises BadSetting."""
     told: dict[str, Any] = {"security_protocol": kafka.kafka_security.upper(), "ssl_context": kafka_context(kafka)}
@@ -70,7 +75,7 @@ async def connect(client: Startable) -> None:
     try:
         await client.start()
     except KafkaConnectionError as error:
-        kafka = _settings.get(client)
+        kafka = settings_of(client)
         if kafka is None or kafka.kafka_security == "plaintext":
             raise
         for broker in kafka.kafka_bootstrap.split(","):

@@ -83,6 +83,10 @@ class KafkaSettings(Group):
     kafka_cert_file: FilePath | None = Field(None, description="PEM file of the client certificate shown to brokers")
     kafka_key_file: FilePath | None = Field(None, description="PEM file of its key, unencrypted")
 
+    stall_s: Positive = Field(
+        300, description="seconds without progress after which a consumer that has records to take ends itself"
+    )
+
     @property
     def over_tls(self) -> bool:
         """Whether connections are encrypted."""

@@ -4,6 +4,7 @@ An exception in an agent would ack the record and skip it; so whatever is not se
 supervisor starts it again at the last commit.
 """
 
+import itertools
 import logging
 import os
 from collections.abc import AsyncIterator
@@ -11,6 +12,7 @@ from contextlib import asynccontextmanager
 from typing import Any, NoReturn
 
 import faust
+from aiokafka.structs import TopicPartition
 from mode import Service
 
 from pipeline.clock import now_us
@@ -18,6 +20,7 @@ from pipeline.errors import Explained
 from pipeline.s3store import open_store
 from pipeline.settings import KafkaSettings, ObjectStoreSettings, StreamsSettings
 from pipeline.telemetry import logger
+from pipeline.watchdog import Course, watch
 from schemas.topics import TRACE_LOG
 from streams.app import AssemblyApp, make_app
 from streams.assembly import Patience
@@ -99,6 +102,23 @@ def add_expiry(app: AssemblyApp, patience: Patience) -> None:
                 await expire(lease, patience, now_us, app.outbox.expiry)
 
 
+def add_watch(app: AssemblyApp, kafka: KafkaSettings, log_reader: TraceLog) -> None:
+    """The look at our own progress: Faust is known to stop silently (faust #175, #640)."""
+
+    turns = itertools.count()
+
+    async def course() -> Course:
+        leases = app.leases.of(app.consumer_generation_id)
+        positions = {TopicPartition(TRACE_LOG.name, lease.partition): lease.seen for lease in leases}
+        # A look is a turn. What is tried again, and what is read beside the stream, is work as well.
+        done = sorted(positions.items()), app.outbox.dead_letters.cap.tried, log_reader.reads
+        return Course(next(turns), done, takes_more=True, positions=positions)
+
+    @app.task  # type: ignore[untyped-decorator]
+    async def watching() -> None:
+        await watch(kafka, course)
+
+
 def run(kafka: KafkaSettings, objects: ObjectStoreSettings, streams: StreamsSettings) -> None:
     """Run the worker until SIGTERM or SIGINT; leaves by SystemExit."""
     log_reader, outbox = TraceLog(kafka, GROUP), Outbox(kafka, GROUP)
@@ -106,6 +126,7 @@ def run(kafka: KafkaSettings, objects: ObjectStoreSettings, streams: StreamsSett
     assembler = Assembler(log_reader, open_store(objects), outbox, streams.inline_document_bytes)
     add_agent(app, assembler)
     add_expiry(app, Patience(streams.trace_idle_s * 1_000_000, streams.trace_longest_s * 1_000_000))
+    add_watch(app, kafka, log_reader)
     worker = faust.Worker(app, Connections(outbox), quiet=True, redirect_stdouts=False, override_logging=False)
     worker.spinner = None
     worker.execute_from_commandline()

@@ -22,6 +22,8 @@ class TraceLog:
 
     def __init__(self, kafka: KafkaSettings, group: str) -> None:
         self._kafka, self._group = kafka, group
+        self.reads = 0
+        """Records read so far, beside the stream."""
 
     async def committed(self, partition: int) -> int:
         """Next offset of the group; the beginning of the log where it has committed nothing."""
@@ -46,9 +48,11 @@ class TraceLog:
                 newest = mark
         return newest
 
-    def read(self, partition: int, start: int, end: int) -> AsyncIterator[ConsumerRecord]:
+    async def read(self, partition: int, start: int, end: int) -> AsyncIterator[ConsumerRecord]:
         """The records of [start, end) of trace-log that it still holds, in order."""
-        return read(self._kafka, TopicPartition(TRACE_LOG.name, partition), start, end)
+        async for logged in read(self._kafka, TopicPartition(TRACE_LOG.name, partition), start, end):
+            self.reads += 1
+            yield logged
 
     def pick(self, partition: int, offsets: Sequence[int]) -> AsyncIterator[ConsumerRecord]:
         """The records of trace-log at these offsets, ascending, that it still holds."""

@@ -11,10 +11,15 @@ from pipeline.settings import KafkaSettings
 # The stack listens on the loopback address only and is for trusted local users; a server has its own accounts.
 ANALYST_PASSWORD = "analyst"
 SANDBOX_IMAGE = ("deploy.embedded.sandbox_image", ("ensure",))
+OTHERWISE = {"kafka_bootstrap", "topic_profile", "stall_s"}
 # The embedded servers speak in the clear, whatever the environment says of others: empty means unset.
 IN_THE_CLEAR = dict.fromkeys(
     (
-        *(name.upper() for name in KafkaSettings.model_fields if name not in {"kafka_bootstrap", "topic_profile"}),
+        *(
+            name.upper()
+            for name in KafkaSettings.model_fields
+            if name not in {"kafka_bootstrap", "topic_profile", "stall_s"}
+        ),
         *("KAFKA_SASL_PASSWORD_FILE", "CLICKHOUSE_ANALYST_PASSWORD_FILE"),
         *("CLICKHOUSE_CA_FILE", "GATEWAY_TLS_CERT", "GATEWAY_TLS_KEY"),
     ),
