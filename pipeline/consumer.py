@@ -7,7 +7,6 @@ a step never run at the same time, although aiokafka announces a rebalance from 
 
 import asyncio
 import signal
-import sys
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
 from typing import Any, Protocol
 
@@ -17,7 +16,7 @@ from aiokafka.structs import ConsumerRecord, TopicPartition
 
 from pipeline.kafka import settings_of, start
 from pipeline.telemetry import logger
-from pipeline.watchdog import Course, watch
+from pipeline.watchdog import UNKNOWN, Course, watch
 
 POLL_MS = 100
 NO_ROOM_PAUSE_S = 0.01
@@ -130,7 +129,7 @@ class _Loop:
                 position: int = await self._consumer.position(place)
                 return position
         except (TimeoutError, IllegalStateError):  # not known yet, or not ours any more
-            return sys.maxsize
+            return UNKNOWN
 
 
 async def until_stopped(work: Coroutine[Any, Any, None], stop: asyncio.Event, grace_s: float) -> None:

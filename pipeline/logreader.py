@@ -1,7 +1,7 @@
 """A range of a partition, read once, beside every consumer group: for rebuilding, replays, audits and searches."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager, suppress
 
 from aiokafka import AIOKafkaConsumer
@@ -33,7 +33,7 @@ async def reader(
         await consumer.stop()
 
 
-async def read(kafka: KafkaSettings, place: TopicPartition, first: int, end: int) -> AsyncIterator[ConsumerRecord]:
+async def read(kafka: KafkaSettings, place: TopicPartition, first: int, end: int) -> AsyncGenerator[ConsumerRecord]:
     """The records of [first, end) that the partition still holds, in order."""
     if first >= end:
         return

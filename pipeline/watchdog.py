@@ -10,21 +10,25 @@ that was frozen has not looked.
 import asyncio
 import logging
 import os
+import sys
 import threading
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NoReturn
 
 from aiokafka.errors import KafkaError
 from aiokafka.structs import TopicPartition
 
+from pipeline.clock import now_us
 from pipeline.errors import Explained
-from pipeline.logreader import reader
+from pipeline.lag import Lag, alarms, lags
 from pipeline.settings import KafkaSettings
 from pipeline.telemetry import logger
 
 EXIT_STALLED = 75
 LOOKS = 6
+UNKNOWN = sys.maxsize
+"""Position of a partition that the consumer does not know, or no longer has."""
 Ends = Mapping[TopicPartition, int]
 log = logger(__name__)
 
@@ -80,7 +84,10 @@ async def watch(kafka: KafkaSettings, course: Callable[[], Awaitable[Course]]) -
         while True:
             await asyncio.sleep(pause_s)
             now = await course()
-            if why := verdict.look(now, await _ends(kafka, now.positions, pause_s)):
+            found = await _lags(kafka, now.positions, pause_s)
+            for alarm in alarms(found or (), now_us() // 1000):
+                log.warning("retention overtakes the reader", what=alarm)
+            if why := verdict.look(now, None if found is None else {lag.place: lag.end for lag in found}):
                 end(why, **_places(now))
     finally:
         beating.cancel()
@@ -91,12 +98,14 @@ def _places(course: Course) -> dict[str, str]:
     return {"positions": ", ".join(f"{tp.topic}/{tp.partition}/{at}" for tp, at in sorted(course.positions.items()))}
 
 
-async def _ends(kafka: KafkaSettings, positions: Mapping[TopicPartition, int], patience_s: float) -> Ends | None:
-    # Through a connection of its own: that of the consumer may be what is broken.
+async def _lags(
+    kafka: KafkaSettings, positions: Mapping[TopicPartition, int], patience_s: float
+) -> Sequence[Lag] | None:
+    # Through connections of their own: that of the consumer may be what is broken.
+    known = {place: position for place, position in positions.items() if position != UNKNOWN}
     try:
-        async with asyncio.timeout(patience_s), reader(kafka, *positions) as consumer:
-            ends: Ends = await consumer.end_offsets(list(positions)) if positions else {}
-            return ends
+        async with asyncio.timeout(patience_s):
+            return await lags(kafka, known)
     except (KafkaError, OSError, TimeoutError, Explained) as error:
         log.info("the broker does not say how far the log is", reason=repr(error))
         return None

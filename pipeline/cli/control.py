@@ -15,13 +15,14 @@ from rich.table import Table
 
 from pipeline.cli.home import Home
 from pipeline.cli.plan import ANALYST_PASSWORD
+from pipeline.cli.progress import is_well
 from pipeline.cli.terminal import Json, err, fail, out
 from pipeline.settings import GatewaySettings, StackSettings, load
 
 UP_PATIENCE_S = 300
 DOWN_PATIENCE_S = 60
 LOOK_S = 0.2
-COLOURS = {"ready": "green", "done": "green", "failed": "red", "restarting": "red", "absent": "yellow"}
+COLOURS = {"ready": "green", "done": "green", "failed": "red", "restarting": "red", "absent": "yellow", "stuck": "red"}
 
 
 def this_home() -> Home:
@@ -41,6 +42,16 @@ def _table(status: dict[str, Any]) -> Table:
         table.add_row(name, _coloured(child["state"]), str(pid), str(restarts), notes.pop(name, ""))
     for name, note in notes.items():
         table.add_row(name, _coloured("absent"), "", "", note)
+    return table
+
+
+def _groups_table(groups: dict[str, Any]) -> Table:
+    table = Table(title="consumer groups", title_justify="left", box=None)
+    for column in ("group", "progress", "unread", "still for", "alarm"):
+        table.add_column(column)
+    for name, group in groups.items():
+        still = f"{group['still_s']} s" if group["still_s"] else ""
+        table.add_row(name, _coloured(group["progress"]), str(group["unread"]), still, "; ".join(group["alarms"]))
     return table
 
 
@@ -133,16 +144,22 @@ def down() -> None:
 
 
 def status(json: Json = False) -> None:
-    """Show what runs. Exit status: 0 ready, 1 not all is well, 3 nothing runs."""
+    """Show what runs, and whether each consumer group gets on.
+
+    Exit status: 0 ready, 1 not all is well, 3 nothing runs.
+    """
     home = this_home()
     now: dict[str, Any] = home.status() if home.supervisor_pid() else {"state": "stopped"}
     if json:
         out.print_json(data=now)
     else:
         out.print(_table(now))
+        if groups := now.get("groups"):
+            out.print(_groups_table(groups))
     if now["state"] == "stopped":
         raise typer.Exit(3)
-    if now["state"] != "ready" or any(child["state"] != "ready" for child in now["children"].values()):
+    lives = now["state"] == "ready" and all(child["state"] == "ready" for child in now["children"].values())
+    if not lives or not all(map(is_well, now.get("groups", {}).values())):
         raise typer.Exit(1)
 
 

@@ -13,7 +13,9 @@ from deploy.embedded.docker_engine import answering_daemon, obstacle, short_runt
 from pipeline.cli.children import Child, spawn
 from pipeline.cli.home import Home
 from pipeline.cli.plan import Plan, Ports, Process, Step, docker_process, make_plan
+from pipeline.cli.progress import Progress, group_lags, is_well
 from pipeline.cli.readiness import is_ready
+from pipeline.clock import now_us
 from pipeline.consumer import stop_on_signals
 from pipeline.settings import GatewaySettings, KafkaSettings, StackSettings, load
 from pipeline.telemetry import configure_logs, logger
@@ -21,6 +23,7 @@ from pipeline.telemetry import configure_logs, logger
 START_S = 120.0
 CHECK_S = 0.15
 WATCH_S = 1.0
+GROUPS_S = 15.0
 LOCK_PATIENCE_S = 2.0
 log = logger(__name__)
 
@@ -34,9 +37,12 @@ class Supervisor:
 
     def __init__(self, home: Home, plan: Plan, notes: dict[str, str], addresses: dict[str, str]) -> None:
         self._home, self._plan, self._notes, self._addresses = home, plan, notes, addresses
-        self._kafka = KafkaSettings.model_construct(kafka_bootstrap=addresses["KAFKA_BOOTSTRAP"])
+        self._kafka = KafkaSettings.model_construct(
+            kafka_bootstrap=addresses["KAFKA_BOOTSTRAP"], stall_s=load(KafkaSettings).stall_s
+        )
         self._state, self._message = "starting", ""
         self._steps: dict[str, str] = {}
+        self._groups: dict[str, dict[str, Any]] = {}
         self._children = {p.name: Child(p, home, plan.environ, self._write) for p in plan.processes}
 
     def _write(self) -> None:
@@ -49,6 +55,7 @@ class Supervisor:
                 "addresses": self._addresses,
                 "children": children,
                 "steps": self._steps,
+                "groups": self._groups,
                 "notes": self._notes,
             }
         )
@@ -126,6 +133,24 @@ class Supervisor:
         return f"{part.name} {what}: {self._home.last_line(part.name)} (log: {self._home.log_file(part.name)})"
 
     async def _watch(self) -> None:
+        await asyncio.gather(self._watch_children(), self._watch_groups())
+
+    async def _watch_groups(self) -> None:
+        progress = Progress(self._kafka.stall_s)
+        while names := [part.name for part in self._plan.processes if part.ready == f"group:{part.name}"]:
+            for name in names:
+                found = await group_lags(self._kafka, name)
+                if found is not None:
+                    self._note_group(name, progress.look(name, found, time.monotonic(), now_us() // 1000))
+            await asyncio.sleep(GROUPS_S)
+
+    def _note_group(self, name: str, report: dict[str, Any]) -> None:
+        if not is_well(report):
+            log.warning("a consumer group is in trouble", group=name, **report)
+        self._groups[name] = report
+        self._write()
+
+    async def _watch_children(self) -> None:
         while True:
             await asyncio.sleep(WATCH_S)
             for child in self._children.values():

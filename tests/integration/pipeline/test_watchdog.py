@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from aiokafka.admin import NewTopic
 
+from pipeline.cli.progress import Progress, group_lags
 from pipeline.kafka import admin, make_producer
 from pipeline.settings import KafkaSettings
 from pipeline.watchdog import EXIT_STALLED
@@ -118,3 +119,32 @@ async def test_a_frozen_broker_or_a_frozen_self_is_no_stall(tmp_path: Path) -> N
             assert process.returncode is None, process.log_tail()
         finally:
             process.stop()
+
+
+async def test_a_frozen_consumer_is_seen_from_outside_and_seen_to_go_on(kafka_bootstrap: str, tmp_path: Path) -> None:
+    kafka = KafkaSettings(kafka_bootstrap=kafka_bootstrap)
+    topic, progress = await _topic(kafka), Progress(patience_s=1)
+    group = f"{topic}-group"
+
+    async def look() -> str:
+        found = await group_lags(kafka, group)
+        assert found is not None
+        return str(progress.look(group, found, time.monotonic(), 0)["progress"])
+
+    async def until(wanted: str) -> None:
+        async with asyncio.timeout(60):
+            while await look() != wanted:  # noqa: ASYNC110  # the broker sends no word of it
+                await asyncio.sleep(0.2)
+
+    await _write(kafka, topic, 1)
+    process = _consumer(kafka, "none", topic, tmp_path)
+    try:
+        await asyncio.to_thread(process.wait_until, lambda: _took(process) == 1, 60)
+        await until("idle")
+        os.kill(process.pid, signal.SIGSTOP)
+        await _write(kafka, topic, 3)
+        await until("stuck")
+        os.kill(process.pid, signal.SIGCONT)
+        await until("idle")
+    finally:
+        process.kill()

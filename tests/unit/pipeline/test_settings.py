@@ -47,6 +47,7 @@ BAD = {
     "MAX_IN_FLIGHT_BYTES": "-1",
     "MAX_SPOOL_BYTES": "0",
     "ARTIFACT_TYPES": "text",
+    "STALL_S": "0",
     "TRACE_IDLE_S": "0",
     "TRACE_LONGEST_S": "864001",
     "MAX_OPEN_BYTES": "-1",
