@@ -28,7 +28,7 @@ class Kind(StrEnum):
     REPEATED_SEQ = "repeated_seq"
     DISORDER = "disorder"
     COUNT_MISMATCH = "count_mismatch"
-    BACKDATED = "backdated"
+    BACK_DATED = "back_dated"
     GAP = "gap"
     DANGLING_REFERENCE = "dangling_reference"
     TRUNCATED = "truncated"
@@ -57,7 +57,7 @@ MEANINGS: dict[Kind, Meaning] = {
         "the end that the client sent; the chunks beyond",
         "intact",
     ),
-    Kind.BACKDATED: Meaning(
+    Kind.BACK_DATED: Meaning(
         "a record's server time is over five minutes earlier than that of a record before it in the log",
         "the earlier record, and the one that is dated before it",
         "intact",

@@ -182,7 +182,7 @@ def _backdated(trace: Trace, chunks: Sequence[Placed]) -> Iterator[Finding]:
     if back:
         detail = f"{len(back)} records are dated over five minutes before one that stands before them"
         yield Finding(
-            kind=Kind.BACKDATED, detail=detail, offsets=tuple(sorted({o for two in back for o in two})[:NAMED])
+            kind=Kind.BACK_DATED, detail=detail, offsets=tuple(sorted({o for two in back for o in two})[:NAMED])
         )
 
 

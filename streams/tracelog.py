@@ -54,6 +54,8 @@ class TraceLog:
             self.reads += 1
             yield logged
 
-    def pick(self, partition: int, offsets: Sequence[int]) -> AsyncIterator[ConsumerRecord]:
+    async def pick(self, partition: int, offsets: Sequence[int]) -> AsyncIterator[ConsumerRecord]:
         """The records of trace-log at these offsets, ascending, that it still holds."""
-        return pick(self._kafka, TopicPartition(TRACE_LOG.name, partition), offsets)
+        async for logged in pick(self._kafka, TopicPartition(TRACE_LOG.name, partition), offsets):
+            self.reads += 1
+            yield logged

@@ -201,17 +201,17 @@ def test_a_record_dated_long_before_one_that_stands_before_it_is_backdated() -> 
     sent = chain(3)
     sent[1] = dataclasses.replace(sent[1], received_at_us=START_US - LATER_US)
     [finding] = verify(told(*sent, completed(sent))).findings
-    assert (finding.kind, finding.offsets) == ("backdated", (1, 2))
+    assert (finding.kind, finding.offsets) == ("back_dated", (1, 2))
 
 
 def test_an_end_and_a_beginning_have_dates_too() -> None:
     sent = chain(1)
-    assert found(*sent, completed(sent, completed_at_us=START_US - LATER_US)) == (["backdated"], False, True)
+    assert found(*sent, completed(sent, completed_at_us=START_US - LATER_US)) == (["back_dated"], False, True)
     trace = begin(created(created_at_us=START_US + LATER_US), 0)
     records: tuple[Record, ...] = (*sent, completed(sent))
     for offset, record in enumerate(records, start=1):
         trace.apply(offset, record)
-    assert [finding.kind for finding in verify(trace).findings] == ["backdated"]
+    assert [finding.kind for finding in verify(trace).findings] == ["back_dated"]
 
 
 def test_clocks_of_replicas_may_differ_and_repeats_keep_their_dates() -> None:

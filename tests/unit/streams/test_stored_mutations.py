@@ -157,8 +157,8 @@ CHANGES: list[tuple[Callable[[Log, int], None], Kind]] = [
     (fork, Kind.FORK),
     (supplant, Kind.FORK),
     (add_events, Kind.COUNT_MISMATCH),
-    (backdate, Kind.BACKDATED),
-    (backdate_end, Kind.BACKDATED),
+    (backdate, Kind.BACK_DATED),
+    (backdate_end, Kind.BACK_DATED),
     (rename, Kind.HASH_MISMATCH),
     (damage, Kind.UNREADABLE),
 ]
