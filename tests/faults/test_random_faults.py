@@ -38,6 +38,8 @@ def test_nothing_is_lost_or_doubled(tmp_path: Path, seed: int, count: int, every
         log.info("seed %d: %d sessions, faults: %s", seed, len(told), dict(sorted(struck.items())))
         assert not faults, (seed, stricken.done, faults)
         assert not lost_receipts(stricken.stack, told)
+        audited = stricken.stack.cli("audit")
+        assert "the law holds" in audited.stdout, audited.stdout + audited.stderr
         assert len(told) >= CLIENTS
         # A run in which hardly anything happened shows nothing.
         assert len(stricken.done) >= count * 0.6, stricken.done

@@ -43,6 +43,7 @@ def cli(home: Path, *args: str, **environ: str) -> subprocess.CompletedProcess[s
     ("command", "setting"),
     [
         (("view", TRACE_ID), "GATEWAY_URL"),
+        (("erase", TRACE_ID, "--yes"), "GATEWAY_URL"),
         (("sql", "SELECT 1"), "CLICKHOUSE_URL"),
         (("policy", "acme", "research"), "KAFKA_BOOTSTRAP"),
         (("dlq", "list"), "KAFKA_BOOTSTRAP"),
@@ -61,7 +62,9 @@ def test_what_is_away_is_named_in_one_line(tmp_path: Path, command: tuple[str, .
     "command",
     [("import", "--format", "nope", str(SESSION)), ("policy", "acme", "nope"), ("vew",)]
     + [("policy", "acme", "ask", "--redact", rules) for rules in ("github-token", "")]
-    + [("policy", "acme", "ask", "--redact", "none", "--redact", "email"), ("policy", "a/b", "ask")],
+    + [("policy", "acme", "ask", "--redact", "none", "--redact", "email"), ("policy", "a/b", "ask")]
+    + [("erase", "--yes"), ("erase", TRACE_ID, "--participant", "p", "--yes"), ("replay", "--topic", "nope")]
+    + [("replay", "--topic", "trace-log", *more) for more in (("--trace", "x"), ("--into", "sinks"))],
 )
 def test_wrong_usage_is_2(tmp_path: Path, command: tuple[str, ...]) -> None:
     assert cli(tmp_path, *command).returncode == 2
