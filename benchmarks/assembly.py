@@ -153,15 +153,25 @@ async def bare(kafka: KafkaSettings, folder: Path) -> None:
 
 
 def memory(kafka: KafkaSettings, folder: Path, open_traces: int) -> None:
-    """RSS with so many open traces of two chunks each, by the room that they are given."""
-    asyncio.run(fill(kafka, range(10**6, 10**6 + open_traces), 2, now_us(), end=False))
-    for room in (ROOM, 16 * 1024 * 1024, 0):
-        asyncio.run(place_group(kafka, dict.fromkeys(PLACES, 0)))
-        settings = {"KAFKA_BOOTSTRAP": kafka.kafka_bootstrap, "LOG_LEVEL": "WARNING", "MAX_OPEN_BYTES": str(room)}
-        with process(["-m", "streams"], folder, **settings) as pid:
-            start = rss_mib(pid)
-            wait_for(lambda: asyncio.run(_lag(kafka)) == 0)
-            print(f"{open_traces:,} open traces, room {room >> 20} MiB: RSS {rss_mib(pid):.0f} MiB (empty {start:.0f})")
+    """RSS with so many open traces of two chunks each, by their room, beside as many that have ended."""
+    numbers = range(10**6, 10**6 + open_traces)
+    asyncio.run(fill(kafka, range(open_traces), 2, now_us()))
+    begins = dict.fromkeys(PLACES, 0)
+    print(f"{open_traces:,} ended traces: RSS {_rss_at_the_end(kafka, folder, begins, ROOM):.0f} MiB")
+    begins = asyncio.run(ends(kafka, TRACE_LOG.name))
+    asyncio.run(fill(kafka, numbers, 2, now_us(), end=False))
+    for room in (ROOM, 0):
+        rss = _rss_at_the_end(kafka, folder, begins, room)
+        print(f"{open_traces:,} open traces, room {room >> 20} MiB: RSS {rss:.0f} MiB")
+
+
+def _rss_at_the_end(kafka: KafkaSettings, folder: Path, begins: dict[TopicPartition, int], room: int) -> float:
+    """RSS of a worker that has read everything from there on."""
+    asyncio.run(place_group(kafka, begins))
+    settings = {"KAFKA_BOOTSTRAP": kafka.kafka_bootstrap, "LOG_LEVEL": "WARNING", "MAX_OPEN_BYTES": str(room)}
+    with process(["-m", "streams"], folder, **settings) as pid:
+        wait_for(lambda: asyncio.run(_lag(kafka)) == 0)
+        return rss_mib(pid)
 
 
 async def _lag(kafka: KafkaSettings) -> int:

@@ -39,7 +39,7 @@ async def play(seed: int, *crashes: int) -> None:
     simulation = Simulation(seed, crashes)
     world = await simulation.play()
     name = f"Simulation({seed}, {crashes})"
-    assert simulation.crashes == len(crashes), f"{name} does not reach all of its crash points"
+    assert bool(simulation.crashes) == bool(crashes), f"{name} does not reach its crash points"
     visible = _visible(world, name)
     # Most crashes end in a world that was looked at before.
     state = (*(r.value for log in world.logs for r in log.records), *sorted(map(encode, visible.values())))
@@ -115,8 +115,8 @@ async def test_a_crash_at_any_point_loses_and_doubles_nothing(seed: int) -> None
 async def test_neither_do_several_crashes_in_one_life(seed: int) -> None:
     chance, points = random.Random(seed), await _points(seed)
     for _ in range(30):
-        # A crash may spare the points of what was done with it; the first half is reached in any case.
-        await play(seed, *sorted(chance.sample(range(1, points // 2), 3)))
+        # The first one is reached in any case; of the others there may be fewer after it.
+        await play(seed, *sorted(chance.sample(range(1, points + 1), 3)))
 
 
 async def test_there_are_enough_points() -> None:
