@@ -1,5 +1,6 @@
 """Everything a request may need, in one value; handlers find it at `request.app.state.gateway`."""
 
+import asyncio
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -43,6 +44,8 @@ from pipeline.objectstore import FileStore
 from pipeline.settings import GatewaySettings
 
 REMEMBERED_COMPLETIONS = 50_000
+# Each is in memory as a whole, several times over; the others wait for their turn.
+BUNDLES_AT_ONCE = 2
 
 
 @dataclass(frozen=True)
@@ -70,6 +73,7 @@ class Gateway:
     notary_keys: tuple[VerifierKey, ...]
     merkle: MerkleLog
     streams: OpenStreams
+    bundling: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(BUNDLES_AT_ONCE))
     completions: Recent[tuple[bytes, bytes]] = field(default_factory=lambda: Recent(REMEMBERED_COMPLETIONS))
 
     def caller(self, request: Request, permission: Permission) -> Caller:

@@ -18,7 +18,7 @@ from ingest_gateway.browse import allow, is_young, number_of
 from ingest_gateway.gateway import Gateway, gateway_of, trace_id_of
 from ingest_gateway.problems import BAD_PARAMETER, DAMAGED, NOT_FOUND, STORE_UNAVAILABLE, Problem
 from ingest_gateway.writes import json_answer, model_answer
-from pipeline.bundle.collect import Collected, NotCovered, collect
+from pipeline.bundle.collect import NotCovered, collect
 from pipeline.bundle.form import BadBundle
 from pipeline.errors import Refused, Retryable
 from pipeline.integritystore import DamagedPlace
@@ -72,24 +72,21 @@ async def bundle(request: Request) -> Response:
     """`GET /v1/traces/{id}/bundle?from=`: all that proves a trace; `from` is the size of a checkpoint held."""
     allow(request, "from")
     gateway = gateway_of(request)
-    trace_id, caller = trace_id_of(request), gateway.caller(request, "read")
+    # It names private files and tells their digests, which the head commits to, though never their content.
+    trace_id, caller = trace_id_of(request), gateway.caller(request, "read-files")
     held = number_of(request, "from", 0, 0, LARGEST_TREE)
     project = await gateway.reads.project_of(trace_id, caller)
     if project is None:
         raise Problem(NOT_FOUND, "no such trace")
     try:
-        made = await _told(collect(gateway.store, _known(gateway), trace_id, project, held))
+        async with gateway.bundling:
+            content = await _told(collect(gateway.store, _known(gateway), trace_id, project, held))
     except NotCovered as error:
         if error.logged or is_young(gateway, trace_id):
             return model_answer(Pending(trace_id=trace_id), 202, {"Retry-After": "1"})
         await gateway.reads.refuse_erased(trace_id, caller)
         raise Problem(NOT_FOUND, "no such trace, or it is not finished yet") from None
-    return _bundle_answer(made)
-
-
-def _bundle_answer(made: Collected) -> Response:
-    name = f"{made.bundle.trace_id}.prbundle"
-    return json_answer(made.bundle.content(), headers={"Content-Disposition": f'attachment; filename="{name}"'})
+    return json_answer(content, headers={"Content-Disposition": f'attachment; filename="{trace_id}.prbundle"'})
 
 
 async def notary_keys(request: Request) -> Response:

@@ -9,12 +9,12 @@ from typing import Any
 
 from zstandard import ZstdError
 
-from pipeline.bundle.form import Bundle, Consistency, Leaf, consistency_part, leaf_part, make_bundle
+from pipeline.bundle.form import Consistency, Leaf, consistency_part, leaf_part, make_bundle
 from pipeline.canonical import digest, loads
 from pipeline.document import unpack
 from pipeline.leaves import ASSEMBLED
 from pipeline.merkle import leaf_hash
-from pipeline.merklelog import DamagedLog, MerkleLog, NotLogged, Published
+from pipeline.merklelog import DamagedLog, MerkleLog, NotLogged
 from pipeline.objectstore import ObjectMissing, ObjectStore
 
 # Beyond it, a judgement's evidence is left out: its key says its digest all the same.
@@ -27,14 +27,6 @@ class NotCovered(Exception):
     def __init__(self, logged: bool) -> None:
         super().__init__("no checkpoint covers a revision of this trace")
         self.logged = logged
-
-
-@dataclass(frozen=True, slots=True)
-class Collected:
-    """A bundle, and the checkpoint that it was made for."""
-
-    bundle: Bundle
-    latest: Published
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +47,8 @@ class _Placed:
     index: int
 
 
-async def collect(store: ObjectStore, log: MerkleLog, trace_id: str, project: str, held: int = 0) -> Collected:
-    """The bundle of a trace's latest revision that a checkpoint covers.
+async def collect(store: ObjectStore, log: MerkleLog, trace_id: str, project: str, held: int = 0) -> bytes:
+    """The bundle of a trace's latest revision that a checkpoint covers, as its bytes.
 
     `held`: size of a checkpoint from which consistency is to be proved; 0 for none. Raises NotCovered, NotLogged for a
     checkpoint that the log does not reach to, DamagedLog, BadBundle, and what the store raises.
@@ -72,14 +64,16 @@ async def collect(store: ObjectStore, log: MerkleLog, trace_id: str, project: st
         raise NotCovered(logged=True)
     newest = max(assembled, key=lambda one: one.revision)
     chosen = sorted((one for one in covered if one.stored.revision <= newest.revision), key=lambda one: one.index)
-    bundle = make_bundle(
-        await _document(store, newest),
-        [await _leaf(log, placed, size) for placed in chosen],
-        latest.note,
-        await _consistency(log, held, size),
-        await _evidence(store, trace_id, [placed.stored.record for placed in chosen]),
-    )
-    return Collected(bundle, latest)
+    packed = await _packed(store, newest)
+    leaves = [await _leaf(log, placed, size) for placed in chosen]
+    consistency = await _consistency(log, held, size)
+    evidence = await _evidence(store, trace_id, [placed.stored.record for placed in chosen])
+
+    def made() -> bytes:
+        return make_bundle(_document(packed, newest), leaves, latest.note, consistency, evidence).content()
+
+    # A trace may have 128 MiB of events: not on the event loop.
+    return await asyncio.to_thread(made)
 
 
 async def _stored(store: ObjectStore, trace_id: str, project: str) -> list[_Stored]:
@@ -110,13 +104,19 @@ async def _leaf(log: MerkleLog, placed: _Placed, size: int) -> Leaf:
     return leaf_part(placed.stored.kept["leaf"], placed.stored.kept["record"], placed.index, proof)
 
 
-async def _document(store: ObjectStore, stored: _Stored) -> dict[str, Any]:
+async def _packed(store: ObjectStore, stored: _Stored) -> bytes:
     try:
         inline = stored.kept.get("document")
-        packed = base64.b64decode(inline) if inline else await store.get(stored.kept["document_ref"])
-        content = unpack(packed, stored.record["document_size"])
-    except (ObjectMissing, LookupError, ValueError, ZstdError) as error:
+        return base64.b64decode(inline) if inline else await store.get(stored.kept["document_ref"])
+    except (ObjectMissing, LookupError, ValueError) as error:
         raise DamagedLog(f"the document cannot be had: {error!r}") from None
+
+
+def _document(packed: bytes, stored: _Stored) -> dict[str, Any]:
+    try:
+        content = unpack(packed, stored.record["document_size"])
+    except (LookupError, ZstdError) as error:
+        raise DamagedLog(f"the document is damaged: {error!r}") from None
     if digest(content) != stored.record["document_digest"]:
         raise DamagedLog("the document is not the one that was logged")
     document: dict[str, Any] = loads(content)

@@ -15,10 +15,11 @@ from aiokafka.structs import ConsumerRecord, TopicPartition
 from pipeline.checkpoints import open_checkpoint, sign_checkpoint
 from pipeline.clock import Clock
 from pipeline.errors import Retryable
-from pipeline.kafka import start
+from pipeline.kafka import settings_of, start
 from pipeline.merkle import HASH_BYTES
 from pipeline.notes import BadNote, NoteSigner
 from pipeline.telemetry import logger
+from pipeline.watchdog import Course, watch
 from schemas.codec import UndecodableRecord, decode
 from schemas.records import CheckpointSigned, LeafAppended, Record
 from schemas.topics import INTEGRITY_LOG
@@ -61,6 +62,8 @@ class Follower:
         self._shelf, self._signer, self._emit, self._cadence, self._clock = shelf, signer, emit, cadence, clock
         self._ledger: Ledger
         self._signed = self._published = 0
+        self._turns = self._next = 0
+        self._retries = False
 
     async def run(self, consumer: AIOKafkaConsumer) -> None:
         """Follow the topic until cancelled. The consumer is started here and closed at the end.
@@ -68,6 +71,8 @@ class Follower:
         Raises Contradiction where the log is not the one that was signed.
         """
         consumer.assign([LOG])
+        kafka = settings_of(consumer)
+        watching = asyncio.create_task(watch(kafka, self.course)) if kafka else None
         try:
             await start(consumer)
             await self._begin(consumer)
@@ -75,26 +80,35 @@ class Follower:
                 records = await consumer.getmany(LOG, timeout_ms=POLL_MS, max_records=BATCH)
                 await self.take(records.get(LOG, []))
                 await self.sign_when_due(time.monotonic())
+                self._turns += 1
         finally:
+            if watching:
+                watching.cancel()
             await consumer.stop()
+
+    async def course(self) -> Course:
+        """How far it is now; while the object store is away it takes nothing, and is at work all the same."""
+        return Course(self._turns, self._next, takes_more=not self._retries, positions={LOG: self._next})
 
     async def _begin(self, consumer: AIOKafkaConsumer) -> None:
         await self.resume()
         end: int = (await consumer.end_offsets([LOG]))[LOG]
         if end < self._ledger.next_offset:
             raise Contradiction(f"integrity-log ends at {end}, before {self._ledger.next_offset}, which was signed")
-        consumer.seek(LOG, self._ledger.next_offset)
+        self._next = self._ledger.next_offset
+        consumer.seek(LOG, self._next)
         log.info("notary", vkey=str(self._signer.verifier), leaves=self._ledger.size, next=self._ledger.next_offset)
 
     async def resume(self) -> None:
         """Take up the tree where the latest checkpoint left it."""
-        self._ledger = await _persist(self._shelf.resume)
+        self._ledger = await self._persist(self._shelf.resume)
         self._signed = self._published = self._ledger.size
 
     async def take(self, records: Iterable[ConsumerRecord]) -> None:
         """Fold records of the topic, in order. Raises Contradiction."""
         leaves: list[tuple[int, LeafAppended]] = []
         for record in records:
+            self._next = record.offset + 1
             decoded = _decoded(record)
             if isinstance(decoded, LeafAppended):
                 leaves.append((record.offset, decoded))
@@ -107,9 +121,9 @@ class Follower:
     async def _fold(self, leaves: list[tuple[int, LeafAppended]]) -> None:
         if not leaves:
             return
-        known = await _persist(lambda: self._shelf.places(leaf.leaf_hash for _, leaf in leaves))
+        known = await self._persist(lambda: self._shelf.places(leaf.leaf_hash for _, leaf in leaves))
         folded = self._ledger.fold(leaves, known)
-        await _persist(lambda: self._shelf.keep(folded.places, folded.tiles))
+        await self._persist(lambda: self._shelf.keep(folded.places, folded.tiles))
 
     async def _read_checkpoint(self, record: CheckpointSigned) -> None:
         try:
@@ -124,13 +138,28 @@ class Follower:
         resumes_at = self._ledger.resumes_at(signed.size)
         if signed.size > self._published and resumes_at is not None:
             await self._keep_edge(signed.size)
-            await _persist(lambda: self._shelf.publish(record.note, signed, resumes_at))
+            await self._persist(lambda: self._shelf.publish(record.note, signed, resumes_at))
             self._published = signed.size
 
     async def _keep_edge(self, size: int) -> None:
         """Store the partial tiles of a checkpoint; its signer has done so, but the store may have lost them since."""
         if size == self._ledger.size:
-            await _persist(lambda: self._shelf.keep({}, self._ledger.partial_tiles()))
+            await self._persist(lambda: self._shelf.keep({}, self._ledger.partial_tiles()))
+
+    async def _persist(self, call: Callable[[], Awaitable[Result]]) -> Result:
+        """Do it until the object store takes part."""
+        pause = FIRST_PAUSE_S
+        while True:
+            try:
+                result = await call()
+            except Retryable as error:
+                log.warning("will try again", pause_s=pause, reason=str(error))
+                self._retries, self._turns = True, self._turns + 1
+                await asyncio.sleep(pause)
+                pause = min(pause * 2, LONGEST_PAUSE_S)
+            else:
+                self._retries = False
+                return result
 
     async def sign_when_due(self, now: float) -> None:
         """Sign the tree as it is, where it is time; `now`: seconds of a monotonic clock."""
@@ -159,15 +188,3 @@ def _decoded(record: ConsumerRecord) -> Record | None:
         log.warning("no record of integrity-log", offset=record.offset, reason=str(error)[:200])
         return None
     return decoded
-
-
-async def _persist(call: Callable[[], Awaitable[Result]]) -> Result:
-    """Do it until the object store takes part."""
-    pause = FIRST_PAUSE_S
-    while True:
-        try:
-            return await call()
-        except Retryable as error:
-            log.warning("will try again", pause_s=pause, reason=str(error))
-            await asyncio.sleep(pause)
-            pause = min(pause * 2, LONGEST_PAUSE_S)

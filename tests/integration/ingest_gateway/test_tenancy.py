@@ -58,7 +58,7 @@ EXPECTED: dict[tuple[str, str], dict[str, int]] = {
     ("POST", "/v1/traces/{trace_id}/upload-token"): row(200, 403, 403, 200, 200, 403, 401, 401),
     ("PUT", "/v1/traces/{trace_id}/artifacts/{artifact:path}"): row(401, 401, 401, 401, 401, 401, 201, 403),
     ("GET", "/v1/traces/{trace_id}/artifacts/{artifact}"): row(403, 200, 403, 200, 200, 404, 401, 401),
-    ("GET", "/v1/traces/{trace_id}/bundle"): row(403, 200, 200, 200, 200, 404, 401, 401),
+    ("GET", "/v1/traces/{trace_id}/bundle"): row(403, 200, 403, 200, 200, 404, 401, 401),
     # Hashes only, of all projects.
     ("GET", "/v1/integrity/checkpoint"): row(403, 200, 200, 200, 200, 200, 401, 401),
     ("GET", "/v1/integrity/inclusion/{leaf_hash}"): row(403, 200, 200, 200, 200, 200, 401, 401),

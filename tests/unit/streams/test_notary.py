@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from pipeline.canonical import digest, loads
 from pipeline.checkpoints import open_checkpoint, sign_checkpoint
 from pipeline.erasure import mark_erased
-from pipeline.errors import BadSetting, Erased, Invalid
+from pipeline.errors import BadSetting, Erased, Invalid, Retryable
 from pipeline.integritystore import CHECKPOINT, RESUME, DamagedPlace, place_key, read_place, tile_key
 from pipeline.keys import DEVELOPMENT_NOTARY_KEY, notary_public_keys, notary_signer
 from pipeline.leaves import leaf_of
@@ -150,6 +150,39 @@ async def test_a_new_key_goes_on_with_the_same_log(tmp_path: Path) -> None:
     published = open_checkpoint((await store.get(CHECKPOINT)).decode(), [successor.verifier]).checkpoint
     assert (published.size, published.root) == (5, roots_of(topic.leaves())[5])
     assert await Notary(topic, store, signer=successor).start() == 5
+
+
+class Away(FolderStore):
+    """An object store that is away for so many calls."""
+
+    calls = 3
+
+    async def put(self, key: str, data: bytes) -> None:
+        self.calls -= 1
+        if self.calls >= 0:
+            raise Retryable("away")
+        await super().put(key, data)
+
+
+async def test_while_the_store_is_away_it_tries_again_and_does_not_stand_still(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[tuple[int, bool]] = []
+
+    async def sleep(_s: float) -> None:
+        course = await notary._follower.course()
+        seen.append((course.turns, course.takes_more))
+
+    monkeypatch.setattr("streams.notary.following.asyncio.sleep", sleep)
+    topic, store = Topic(), Away(tmp_path)
+    notary = Notary(topic, store, leaves=1)
+    await filled(topic, 1)
+    await notary.start()
+    await notary.read()
+    await notary.sign()
+    assert [signed.checkpoint.size for signed in topic.checkpoints()] == [1]
+    assert seen == [(1, False), (2, False), (3, False)]
+    assert (await notary._follower.course()).takes_more
 
 
 async def _after(tmp_path: Path, *values: bytes) -> Notary:
