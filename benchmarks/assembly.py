@@ -20,6 +20,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import orjson
 from aiokafka.structs import TopicPartition
 
 from benchmarks.assembly_log import (
@@ -34,8 +35,9 @@ from benchmarks.assembly_log import (
     place_group,
     times_ms,
 )
+from benchmarks.peers.payloads import events_of
 from benchmarks.peers.servers import broker
-from benchmarks.stages import Work, body_of, microseconds, producing
+from benchmarks.stages import applying, body_of, microseconds, producing, record_of
 from ingest_gateway.keyring import body_mac
 from ingest_gateway.receipts import Signer
 from pipeline.chain import chunk_digest
@@ -243,12 +245,12 @@ async def _spilled(packed: bytes, folder: Path) -> float:
 
 
 def integrity(kafka: KafkaSettings) -> None:
-    """What digests, MAC and signature take of the gateway's work on a chunk and the producer's, HTTP left out."""
+    """What digests, MAC and signature take of the application's and the producer's share of a chunk, HTTP left out."""
     for count in (10, 50, 100):
-        body, work, signer = body_of(count), Work(), Signer(b"k" * 32)
-        record = work.record(body)
+        events, signer = orjson.dumps(events_of(count)), Signer(b"k" * 32)
+        body, record = body_of(events), record_of(events)
         about = (record.trace_id, record.chunk_seq, record.chunk_id, record.prev_chunk_digest, record.events)
-        whole = microseconds(partial(work, body)) + asyncio.run(producing(kafka, encode(record)))
+        whole = asyncio.run(applying(events)) + asyncio.run(producing(kafka, encode(record)))
         digests = microseconds(partial(chunk_digest, *about)) + microseconds(partial(body_mac, b"k" * 32, body))
         signed = digests + microseconds(partial(signer.receipt, record, 1, 2))
         print(

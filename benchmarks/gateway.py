@@ -26,7 +26,7 @@ from benchmarks.peers.servers import Absent, Server
 SIZES = (1, 10, 50, 100)
 WARM_S = 0.5
 HALF = 0.5
-HELLO, ECHO, GATEWAY = "hello (Starlette)", "echo of {} a chunk (Starlette)", "gateway, {} a chunk"
+HELLO, ECHO, GATEWAY = "hello (Starlette)", "echo of {} a chunk (bare ASGI)", "gateway, {} a chunk"
 COLLECTOR, NAIVE = "collector, {} a request", "PostgreSQL, {} a request"
 
 
@@ -126,8 +126,8 @@ def compare(by_name: Mapping[str, Subject], parts: Mapping[int, Mapping[str, flo
     _goal("10 a chunk: requests a second against hello", ours.rate / by_name[HELLO].rate, 0.25)
     for size in SIZES:
         http, alone = by_name[ECHO.format(size)].cost_us, parts[size]
-        allowed = 1e6 / (http + alone["work"] + alone["producer"])
-        told = ", ".join(f"{name} {us:.0f}" for name, us in {"HTTP": http, **alone}.items())
+        allowed = 1e6 / (http + alone["application"] + alone["producer"])
+        told = ", ".join(f"{name} {us:.0f}" for name, us in {"HTTP server": http, **alone}.items())
         print(f"{size} a chunk, stages alone in us: {told}; together they allow {allowed:,.0f}/s")
         _goal(
             f"{size} a chunk: against what its stages allow together", by_name[GATEWAY.format(size)].rate / allowed, 0.7

@@ -1,36 +1,49 @@
 """`python -m benchmarks.stages --kafka HOST:PORT --events 1,10`: the parts of ingest, each measured alone.
 
-Processor microseconds a chunk, in this process, median of five: what the gateway does with a body (token, limits,
-parsing, redaction, canonical bytes, digests, Avro, signature), pydantic alone, and the producer's share of one record
-with `acks=all` and 128 records under way. Prints JSON: {events: {stage: us}}.
+Processor microseconds a chunk, in this process, median of five. With the HTTP server, which `benchmarks.gateway`
+measures, two parts make up the whole: the application (everything between a parsed request and its answer, with a log
+that says yes at once), and the producer's share of one record with `acks=all` and 128 records under way. Beside them
+pydantic alone, the ceiling of any validating gateway. Prints JSON: {events: {stage: us}}.
 """
 
 import argparse
 import asyncio
 import json
 import statistics
+import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from pathlib import Path
+from typing import Any, cast
 
 import orjson
 import uvloop
+from starlette.types import Message
 
 from benchmarks.peers.payloads import FIRST, events_of
-from ingest_gateway.auth import Upload, UploadTokens, issue_upload_token
+from ingest_gateway.__main__ import spare_the_collector
+from ingest_gateway.app import create_app
+from ingest_gateway.auth import Upload
 from ingest_gateway.chunks import Arrival, stored_chunk
+from ingest_gateway.control import Control
+from ingest_gateway.gateway import assemble
 from ingest_gateway.keyring import body_mac
-from ingest_gateway.receipts import Signer
 from ingest_gateway.redaction import Redactor
+from ingest_gateway.tracelog import Headers, TraceLog
 from ingest_gateway.validation import parse_chunk
+from pipeline.clock import now_us
+from pipeline.control import ControlView
 from pipeline.kafka import make_producer
-from pipeline.settings import KafkaSettings
+from pipeline.objectstore import FolderStore
+from pipeline.settings import GatewaySettings, KafkaSettings
 from schemas.api import IngestChunk
 from schemas.codec import encode
-from schemas.records import EventsAppended
-from schemas.topics import TRACE_LOG
+from schemas.records import EventsAppended, Record
+from schemas.topics import TRACE_LOG, Topic
 
+BODY = b'{"chunk_id":"c%d","chunk_seq":%d,"events":%s}'
 ROUNDS, LEAST_S = 5, 0.3
 UNDER_WAY = 128
 KEY = b"k" * 32
@@ -50,28 +63,99 @@ def microseconds(run: Callable[[], Any]) -> float:
     return statistics.median(rounds)
 
 
-def body_of(count: int) -> bytes:
-    """A chunk as the load sends it."""
-    return b'{"chunk_id":"c%d","chunk_seq":%d,"events":%s}' % (FIRST, FIRST, orjson.dumps(events_of(count)))
+class InstantLog:
+    """A log that has every record at once; the record is encoded as for the real one."""
 
+    offset = 0
 
-class Work:
-    """What the gateway does with a body, between its arrival and the log, and after the log's answer."""
-
-    def __init__(self) -> None:
-        self._token = issue_upload_token(UPLOAD, KEY, 2**32)
-        self._tokens, self._signer = UploadTokens(KEY), Signer(KEY)
-
-    def record(self, body: bytes) -> EventsAppended:
-        """The record of a chunk."""
-        upload = self._tokens.read(self._token, 1.0, UPLOAD.trace_id)
-        return stored_chunk(parse_chunk(body), Arrival(upload, body_mac(KEY, body), 1), Redactor(KEY), 2**30)
-
-    def __call__(self, body: bytes) -> bytes:
-        """The answer."""
-        record = self.record(body)
+    async def append(
+        self, _key: str, record: Record, _topic: Topic = TRACE_LOG, headers: Headers = ()
+    ) -> tuple[int, int]:
+        """The place of the record, if there were a log."""
         encode(record)
-        return orjson.dumps(self._signer.receipt(record, 1, 2))
+        self.offset += 1
+        return len(headers), self.offset
+
+
+@dataclass(frozen=True)
+class Known:
+    """`control` without keys, policies and revocations."""
+
+    view: ControlView = field(default_factory=ControlView)
+
+
+class Application:
+    """The gateway's ASGI application in this process, without a socket and a broker."""
+
+    def __init__(self, folder: Path) -> None:
+        settings = GatewaySettings(mode="development", rate_limit_caller_per_s=10**8)
+        absent: Any = None
+        parts = (cast(TraceLog, InstantLog()), cast(Control, Known()), FolderStore(folder), absent, absent, now_us)
+        gateway = assemble(settings, *parts)
+        self._app = create_app(gateway, lambda _error: None)
+        token, _ = gateway.upload_token(UPLOAD)
+        self._head = [
+            (b"host", b"127.0.0.1"),
+            (b"authorization", f"Bearer {token}".encode()),
+            (b"content-type", b"application/json"),
+        ]
+        self._path = f"/v1/traces/{UPLOAD.trace_id}/events:ingest"
+        self._number = FIRST
+
+    async def take(self, events: bytes) -> None:
+        """One chunk, under a chunk_seq and an Idempotency-Key of its own."""
+        self._number += 1
+        body = BODY % (self._number, self._number, events)
+        key, length = b"%d" % self._number, b"%d" % len(body)
+        scope = {
+            "type": "http",
+            "asgi": {"version": "3.0"},
+            "http_version": "1.1",
+            "method": "POST",
+            "scheme": "http",
+            "path": self._path,
+            "raw_path": self._path.encode(),
+            "query_string": b"",
+            "root_path": "",
+            "headers": [*self._head, (b"idempotency-key", key), (b"content-length", length)],
+            "client": ("127.0.0.1", 1),
+            "server": ("127.0.0.1", 2),
+            "state": {},
+        }
+
+        async def receive() -> Message:
+            return {"type": "http.request", "body": body, "more_body": False}
+
+        async def send(message: Message) -> None:
+            if message["type"] == "http.response.start" and message["status"] != 201:
+                raise RuntimeError(f"refused: {message}")
+
+        await self._app(scope, receive, send)
+
+
+async def applying(events: bytes) -> float:
+    """Microseconds of a chunk through the application alone."""
+    with tempfile.TemporaryDirectory() as folder:
+        application = Application(Path(folder))
+        rounds = []
+        for _ in range(ROUNDS + 1):
+            began, times = time.process_time(), 0
+            while time.process_time() - began < LEAST_S:
+                await application.take(events)
+                times += 1
+            rounds.append(1e6 * (time.process_time() - began) / times)
+        return statistics.median(rounds[1:])
+
+
+def body_of(events: bytes) -> bytes:
+    """A chunk as the load sends it."""
+    return BODY % (FIRST, FIRST, events)
+
+
+def record_of(events: bytes) -> EventsAppended:
+    """The record that such a chunk becomes."""
+    body = body_of(events)
+    return stored_chunk(parse_chunk(body), Arrival(UPLOAD, body_mac(KEY, body), 1), Redactor(KEY), 2**30)
 
 
 async def producing(kafka: KafkaSettings, value: bytes) -> float:
@@ -103,14 +187,17 @@ def main() -> None:
     parser.add_argument("--kafka", required=True)
     parser.add_argument("--events", default="10")
     args = parser.parse_args()
-    kafka, work, found = KafkaSettings(kafka_bootstrap=args.kafka), Work(), {}
+    kafka, found = KafkaSettings(kafka_bootstrap=args.kafka), {}
+    spare_the_collector()
     for count in map(int, args.events.split(",")):
-        body = body_of(count)
-        value = encode(work.record(body))
+        events = orjson.dumps(events_of(count))
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            append = runner.run(producing(kafka, value))
-        pydantic = microseconds(partial(IngestChunk.model_validate_json, body))
-        found[count] = {"pydantic": pydantic, "work": microseconds(partial(work, body)), "producer": append}
+            application, producer = (
+                runner.run(applying(events)),
+                runner.run(producing(kafka, encode(record_of(events)))),
+            )
+        pydantic = microseconds(partial(IngestChunk.model_validate_json, body_of(events)))
+        found[count] = {"application": application, "producer": producer, "pydantic": pydantic}
     print(json.dumps(found))
 
 
