@@ -16,9 +16,9 @@ def _missing_part() -> str | None:
     return f"the embedded stack needs {', '.join(tools + modules)}" if tools + modules else None
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def stack() -> Iterator[Stack]:
-    """A running stack; tests use traces of their own."""
+    """A running stack, ended with these tests; each uses traces of its own."""
     if reason := _missing_part():
         if os.environ.get("REQUIRE_INTEGRATION"):
             pytest.fail(reason)
