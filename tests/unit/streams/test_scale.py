@@ -11,11 +11,11 @@ import pytest
 from pipeline.document import open_document
 from schemas.records import Record
 from streams.assembly import OpenTraces
-from streams.held import Memory
+from streams.held import Chunks, Memory, hold
 from tests.support.traces import chunk, completed, created, note
 from tests.unit.streams.memory import MemoryLog, Shelf, run
 
-OPEN, OPEN_BYTES_EACH = 50_000, 8 * 1024
+OPEN, OPEN_BYTES_EACH = 50_000, 3 * 1024
 ROOM = 32 * 1024 * 1024
 EVENTS, EVENTS_A_CHUNK = 100_000, 50
 
@@ -40,6 +40,14 @@ def test_fifty_thousand_open_traces_take_their_room_and_little_more() -> None:
     assert resident_bytes() - before < ROOM + OPEN * OPEN_BYTES_EACH
     [trace] = [trace for trace in open_traces if trace.first_offset == 0]
     assert list(trace.chunks.left) == [1, 2]
+
+
+def test_what_chunks_are_said_to_take_is_what_they_take() -> None:
+    big, before = chunk(0, [note(seq, text="a thought of some length " * 8) for seq in range(50)]), resident_bytes()
+    chunks = Chunks()
+    for offset in range(5_000):
+        chunks.add(hold(big, offset))
+    assert resident_bytes() - before < 1.5 * chunks.size
 
 
 @pytest.mark.parametrize("room", [0, ROOM])
