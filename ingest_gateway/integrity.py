@@ -82,7 +82,7 @@ async def bundle(request: Request) -> Response:
         async with gateway.bundling:
             content = await _told(collect(gateway.store, _known(gateway), trace_id, project, held))
     except NotCovered as error:
-        if error.logged or is_young(gateway, trace_id):
+        if error.logged or is_young(gateway, trace_id) or any(await gateway.reads.progress(trace_id, caller)):
             return model_answer(Pending(trace_id=trace_id), 202, {"Retry-After": "1"})
         await gateway.reads.refuse_erased(trace_id, caller)
         raise Problem(NOT_FOUND, "no such trace, or it is not finished yet") from None

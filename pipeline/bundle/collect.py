@@ -56,7 +56,10 @@ async def collect(store: ObjectStore, log: MerkleLog, trace_id: str, project: st
     stored = await _stored(store, trace_id, project)
     if not stored:
         raise NotCovered(logged=False)
-    latest = await log.latest()
+    try:
+        latest = await log.latest()
+    except NotLogged:
+        raise NotCovered(logged=True) from None
     size = latest.checkpoint.size
     covered = [placed for one in stored if (placed := await _placed(log, one)) and placed.index < size]
     assembled = [placed.stored for placed in covered if placed.stored.kind == ASSEMBLED]

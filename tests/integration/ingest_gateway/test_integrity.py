@@ -7,7 +7,7 @@ import base64
 import os
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from pipeline.bundle.form import read_bundle
 from pipeline.bundle.verify import verify
 from pipeline.canonical import loads
 from pipeline.checkpoints import open_checkpoint
+from pipeline.clickhouse import ClickHouse
 from pipeline.clock import now_us
 from pipeline.ids import new_trace_id
 from pipeline.integritystore import CHECKPOINT, tile_key
@@ -27,9 +28,12 @@ from pipeline.merkle import verify_consistency, verify_inclusion
 from pipeline.objectstore import FolderStore
 from pipeline.settings import ClickHouseSettings, KafkaSettings
 from pipeline.tiles import Tile
+from schemas.records import TraceCreated
 from sinks.migrate import migrate
+from sinks.rows import Position, rows_of
 from tests.integration.ingest_gateway.conftest import Front, bearer, build, serving, until_ready
 from tests.support.bundles import GATEWAY, START_US, Session, session, trust
+from tests.support.finished import example
 from tests.support.notary import SIGNER, notarised, roots_of
 
 pytestmark = pytest.mark.integration
@@ -39,6 +43,14 @@ SESSIONS = [session(number, late=number % 2) for number in range(1, 4)]
 RECORDS = [record for made in SESSIONS for record in made.results]
 LEAVES = [leaf.hash for made in SESSIONS for leaf in made.leaves]
 ROOTS = roots_of(LEAVES)
+
+
+@pytest.fixture
+def clickhouse(clickhouse_url: str, clickhouse_database: str) -> Iterator[ClickHouse]:
+    settings = ClickHouseSettings(clickhouse_url=clickhouse_url, clickhouse_database=clickhouse_database)
+    connected = ClickHouse(settings)
+    yield connected
+    connected.close()
 
 
 Building = Callable[..., AbstractAsyncContextManager[Front]]
@@ -126,6 +138,21 @@ async def test_a_trace_without_a_checkpoint_is_on_its_way(front: Front) -> None:
     for key in await kept.keys("leaves/"):
         await front.gateway.store.put(key, await kept.get(key))
     answer = await front.http.get(f"/v1/traces/{later.trace_id}/bundle", headers=HEADERS)
+    assert answer.status_code == 202
+
+
+async def test_before_the_first_checkpoint_a_finished_trace_is_on_its_way(front: Front) -> None:
+    await front.gateway.store.delete(CHECKPOINT)
+    answer = await front.http.get(f"/v1/traces/{SESSIONS[0].trace_id}/bundle", headers=HEADERS)
+    assert (answer.status_code, answer.headers["retry-after"]) == (202, "1")
+    await _get(front, "/v1/integrity/checkpoint", 404)
+
+
+async def test_a_trace_that_the_notary_has_not_come_to_is_on_its_way(front: Front, clickhouse: ClickHouse) -> None:
+    known = example(TraceCreated, new_trace_id(now_us() - 120_000_000), project="acme")
+    for table, rows in rows_of(known, Position("trace-log", 0, 0)).items():
+        clickhouse.insert(table, list(rows[0]), [[row[name] for row in rows] for name in rows[0]], "t")
+    answer = await front.http.get(f"/v1/traces/{known.trace_id}/bundle", headers=HEADERS)
     assert answer.status_code == 202
 
 
