@@ -1,13 +1,14 @@
 """Dead letters: the original key, value and headers unchanged, with where they came from and why they were refused.
 
 A cap keeps a bad deploy from draining a topic: more than 1,000 refusals in a row, or more than 1 % after 10,000
-records, stop the process instead.
+records, stop the process instead, with a status at which a supervisor leaves it down: each start would refuse as many
+again.
 """
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.structs import ConsumerRecord
 
-from pipeline.errors import Explained
+from pipeline.errors import EXIT_HELD, Explained
 from pipeline.telemetry import logger
 
 IN_A_ROW = 1_000
@@ -19,6 +20,8 @@ log = logger(__name__)
 
 class TooManyDeadLetters(Explained):
     """So many records are refused that the reader is the likely culprit; look at its deploy before restarting it."""
+
+    exit_status = EXIT_HELD
 
 
 class Cap:

@@ -1,5 +1,8 @@
 """The errors that the consumer loop knows what to do with. Anything else stops the process."""
 
+EXIT_HELD = 78
+"""Exit status of a process that must not be started again before somebody has looked."""
+
 
 class Invalid(Exception):
     """The record can never be processed: it goes to the dead-letter topic with this reason."""
@@ -15,6 +18,8 @@ class Retryable(Exception):
 
 class Explained(Exception):
     """Ends the process, and the text says all that an operator needs: it is logged without a traceback."""
+
+    exit_status = 1
 
 
 class Unreachable(Explained):

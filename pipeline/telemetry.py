@@ -1,6 +1,7 @@
 """Structured logs: one JSON object a line on standard error, with the service's name on each."""
 
 import logging
+import os
 import sys
 from types import TracebackType
 from typing import Any
@@ -46,11 +47,14 @@ def configure_logs(service: str, level: str = "INFO") -> None:
 
 
 def _log_fatal(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-    """What ends the process is its last log line; the interpreter then exits with status 1."""
+    """What ends the process is its last log line; the interpreter then exits with status 1, or with the error's own."""
     if not issubclass(kind, Exception):
         sys.__excepthook__(kind, error, trace)
     elif isinstance(error, Explained):
         logger(__name__).critical("stopping", reason=str(error))
+        if error.exit_status != Explained.exit_status:
+            logging.shutdown()
+            os._exit(error.exit_status)
     else:
         logger(__name__).critical("stopping", reason=repr(error), exc_info=error)
 

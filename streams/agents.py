@@ -16,6 +16,7 @@ from aiokafka.structs import TopicPartition
 from mode import Service
 
 from pipeline.clock import now_us
+from pipeline.deadletter import TooManyDeadLetters
 from pipeline.errors import Explained
 from pipeline.s3store import open_store
 from pipeline.settings import KafkaSettings, ObjectStoreSettings, StreamsSettings
@@ -42,16 +43,18 @@ async def or_die() -> AsyncIterator[None]:
     """End the process on any error. `sys.exit`, a signal to oneself or a raise would hang or be swallowed in Faust."""
     try:
         yield
+    except TooManyDeadLetters as error:
+        _end(error.exit_status, reason=str(error))
     except Explained as error:
-        _end(reason=str(error))
+        _end(EXIT_FATAL, reason=str(error))
     except Exception as error:
-        _end(reason=repr(error), exc_info=True)
+        _end(EXIT_FATAL, reason=repr(error), exc_info=True)
 
 
-def _end(**why: Any) -> NoReturn:
+def _end(status: int, **why: Any) -> NoReturn:
     log.critical("stopping", **why)
     logging.shutdown()
-    os._exit(EXIT_FATAL)
+    os._exit(status)
 
 
 class Connections(Service):

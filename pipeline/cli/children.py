@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 
 from pipeline.cli.home import Home
 from pipeline.cli.plan import Process, Step
+from pipeline.errors import EXIT_HELD
 
 FIRST_PAUSE_S = 0.5
 LONGEST_PAUSE_S = 15.0
@@ -38,7 +39,7 @@ async def spawn(part: Step, home: Home, environ: Mapping[str, str]) -> asyncio.s
 
 
 class Child:
-    """A process that is to run until `stop`. `changed` is called after every change of its state."""
+    """A process that is to run until `stop`, unless it holds itself back. `changed` hears of every change of state."""
 
     def __init__(self, part: Process, home: Home, environ: Mapping[str, str], changed: Callable[[], None]) -> None:
         self.part, self._home, self._environ, self._changed = part, home, environ, changed
@@ -70,6 +71,8 @@ class Child:
             self.last_exit = await self.process.wait()
             if time.monotonic() - began > CALM_S:
                 pause = FIRST_PAUSE_S
+            if self.last_exit == EXIT_HELD:
+                return self.become("held")
             self.restarts += 1
             self.become("restarting")
             await asyncio.sleep(pause)

@@ -122,7 +122,7 @@ class Supervisor:
         deadline = time.monotonic() + START_S
         while not await is_ready(part.ready, self._kafka):
             # Two exits in a row while starting are no accident; waiting longer only hides the reason.
-            if child.restarts > 1 or time.monotonic() > deadline:
+            if child.restarts > 1 or child.state == "held" or time.monotonic() > deadline:
                 await child.stop()
                 child.become("failed")
                 raise StartFailed(self._why(part, "does not start"))

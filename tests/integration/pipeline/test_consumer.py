@@ -18,7 +18,7 @@ from aiokafka.admin import NewTopic
 from aiokafka.structs import ConsumerRecord, TopicPartition
 
 from pipeline.consumer import Commits, Step, consume
-from pipeline.deadletter import DeadLetters
+from pipeline.deadletter import IN_A_ROW, DeadLetters, TooManyDeadLetters
 from pipeline.each import Each
 from pipeline.errors import Invalid, Unreachable
 from pipeline.kafka import admin, make_consumer, make_producer, start
@@ -123,6 +123,24 @@ async def test_everything_is_handled_once_in_order_of_partition_and_committed(
     for partition in range(PARTITIONS):
         of_partition = [n for n in seen if n % PARTITIONS == partition]
         assert of_partition == sorted(of_partition)
+
+
+async def test_a_reader_that_refuses_everything_stops_before_the_topic_is_in_its_dead_letters(
+    kafka: KafkaSettings, topic: str, producer: AIOKafkaProducer
+) -> None:
+    async def refuse(_record: Record) -> None:
+        raise Invalid("nothing is good enough for this release")
+
+    await _fill(producer, topic, range(IN_A_ROW + 500))
+    async with _consuming(kafka, topic, _each(producer, refuse, parallel=50)) as loop:
+        with pytest.raises(TooManyDeadLetters):
+            await asyncio.wait_for(loop, 60)
+    consumer = make_consumer(kafka)
+    await consumer.start()
+    letters = [TopicPartition(f"{topic}.dlq", number) for number in range(PARTITIONS)]
+    written = sum((await consumer.end_offsets(letters)).values())
+    await consumer.stop()
+    assert IN_A_ROW - 50 <= written <= IN_A_ROW
 
 
 async def test_a_slow_step_keeps_its_membership_and_is_not_given_more(

@@ -11,6 +11,7 @@ import pytest
 SERVICE = """
 import logging
 import threading
+from pipeline.deadletter import TooManyDeadLetters
 from pipeline.errors import Invalid, Unreachable
 from pipeline.telemetry import configure_logs, logger
 configure_logs("service", "INFO")
@@ -25,17 +26,21 @@ fail("a " + "secret")
 """
 
 
-def _lines(error: str) -> list[dict[str, object]]:
+def _lines(error: str, status: int) -> list[dict[str, object]]:
     done = subprocess.run([sys.executable, "-c", SERVICE.format(error=error)], capture_output=True, text=True)
-    assert done.returncode == 1
+    assert done.returncode == status
     assert done.stdout == ""
     assert "a secret" not in done.stderr
     return [json.loads(line) for line in done.stderr.splitlines()]
 
 
-@pytest.mark.parametrize(("error", "traced"), [("Unreachable", False), ("Invalid", True)])
-def test_every_line_is_json_with_its_service_and_the_last_says_why_it_ends(error: str, traced: bool) -> None:
-    started, warned, last = _lines(error)
+@pytest.mark.parametrize(
+    ("error", "traced", "status"), [("Unreachable", False, 1), ("TooManyDeadLetters", False, 78), ("Invalid", True, 1)]
+)
+def test_every_line_is_json_with_its_service_and_the_last_says_why_it_ends(
+    error: str, traced: bool, status: int
+) -> None:
+    started, warned, last = _lines(error, status)
     assert (started["event"], started["answer"], started["service"], started["level"]) == (
         "started",
         42,

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import socket
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +12,7 @@ from deploy.embedded.ports import free_port
 from pipeline.cli.home import Home
 from pipeline.cli.plan import Plan, Ports, Process, Step
 from pipeline.cli.supervisor import Supervisor
+from pipeline.errors import EXIT_HELD
 
 ADDRESSES = Ports(1, 2, 3).addresses()
 
@@ -51,6 +53,20 @@ async def test_a_killed_process_is_restarted_and_reported_and_all_end_at_the_sto
     assert await running == 0
     assert home.status()["state"] == "stopped"
     assert not _alive(again["pid"])
+
+
+async def test_a_process_that_holds_itself_back_is_left_down(tmp_path: Path) -> None:
+    home, stop = Home(tmp_path), asyncio.Event()
+    program = f"import os, time; time.sleep(2); os._exit({EXIT_HELD})"
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        reader = Process("reader", "timeit", ("-n1", "-r1", program), ready=f"tcp:{listening.getsockname()[1]}")
+        running = asyncio.create_task(_supervise(home, (reader,)).run(stop))
+        await _until(lambda: (home.status().get("children", {}).get("reader") or {}).get("state") == "held")
+        await asyncio.sleep(1.5)
+    held = home.status()["children"]["reader"]
+    assert (held["state"], held["pid"], held["restarts"], held["last_exit"]) == ("held", None, 0, EXIT_HELD)
+    stop.set()
+    assert await running == 0
 
 
 async def test_a_part_that_does_not_start_fails_the_stack_and_names_its_log(tmp_path: Path) -> None:
