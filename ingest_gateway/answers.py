@@ -1,6 +1,6 @@
 """What the gateway answers, as models: the OpenAPI document is made from them, and tests hold the answers to them."""
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -8,6 +8,7 @@ from schemas.api import ArtifactKind, RecordedConsent, TraceId
 from schemas.events import ArtifactRef, Digest
 
 Stage = Literal["received", "assembled", "validated", "judged", "done"]
+Time = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
 
 
 class Answer(BaseModel):
@@ -179,11 +180,11 @@ class Trace(BaseModel):
     stage: Stage
     revision: int | None = None
     outcome: str | None = None
-    received_at: str | None = None
-    completed_at: str | None = None
-    created_at: str | None = None
-    closed_at: str | None = None
-    queryable_at: str | None = None
+    received_at: Time | None = None
+    completed_at: Time | None = None
+    created_at: Time | None = None
+    closed_at: Time | None = None
+    queryable_at: Time | None = None
     session: dict[str, Any] | None = None
     task: dict[str, Any] | None = None
     repo: dict[str, Any] | None = None

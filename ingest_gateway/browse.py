@@ -2,13 +2,12 @@
 
 import re
 
-import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
 from ingest_gateway.answers import Pending
 from ingest_gateway.gateway import Gateway, gateway_of, trace_id_of
-from ingest_gateway.presentation import event_of, open_trace, whole_trace
+from ingest_gateway.presentation import event_of, json_of, open_trace, whole_trace
 from ingest_gateway.problems import BAD_PARAMETER, NOT_FOUND, Problem
 from ingest_gateway.writes import json_answer, model_answer
 from pipeline.ids import minted_at_us
@@ -50,9 +49,9 @@ async def get_trace(request: Request) -> Response:
     trace_id, caller = trace_id_of(request), gateway.caller(request, "read")
     whole = await gateway.reads.whole(trace_id, caller)
     if whole.trace is not None:
-        return json_answer(orjson.dumps(whole_trace(whole, whole.trace)))
+        return json_answer(json_of(whole_trace(whole, whole.trace)))
     if whole.progress is not None:
-        return json_answer(orjson.dumps(open_trace(trace_id, whole.progress)))
+        return json_answer(json_of(open_trace(trace_id, whole.progress)))
     await gateway.reads.refuse_erased(trace_id, caller)
     if is_young(gateway, trace_id):
         return model_answer(Pending(trace_id=trace_id), 202, {"Retry-After": "1"})
@@ -72,7 +71,7 @@ async def get_events(request: Request) -> Response:
         raise Problem(NOT_FOUND, "no such trace, or it is not assembled yet")
     page = {"events": [event_of(row) for row in rows[:limit]]}
     more = {"next": rows[limit]["chain_index"]} if len(rows) > limit else {}
-    return json_answer(orjson.dumps({**page, **more}))
+    return json_answer(json_of({**page, **more}))
 
 
 async def list_traces(request: Request) -> Response:
@@ -86,4 +85,4 @@ async def list_traces(request: Request) -> Response:
         raise Problem(BAD_PARAMETER, "cursor should be the one of the page before")
     rows = await gateway.reads.page(caller, cursor, limit + 1)
     more = {"cursor": rows[limit - 1]["trace_id"]} if len(rows) > limit else {}
-    return json_answer(orjson.dumps({"traces": rows[:limit], **more}))
+    return json_answer(json_of({"traces": rows[:limit], **more}))

@@ -11,6 +11,13 @@ VERDICT = ("run_id", "verdict", "level", "reason", "detail", "tests_passed", "te
 JUDGEMENT = ("run_id", "outcome", "overall", "reason", "rubric", "rubric_version", "judge", "model")
 TASK = {"id": "task_id", "title": "task_title", "description": "task_description"}
 SUMMARY = ("trace_id", "revision", "outcome", "stage", "created_at", "closed_at", "queryable_at")
+# Times come from ClickHouse in UTC and without a zone; said without one, browsers take them for local ones.
+TIMES_IN_UTC = orjson.OPT_NAIVE_UTC | orjson.OPT_UTC_Z
+
+
+def json_of(answer: dict[str, Any]) -> bytes:
+    """The answer as JSON; times are RFC 3339, in UTC."""
+    return orjson.dumps(answer, option=TIMES_IN_UTC)
 
 
 def in_seconds(value: Any) -> Any:

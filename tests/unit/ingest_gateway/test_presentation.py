@@ -6,7 +6,7 @@ from typing import Any
 import orjson
 
 from ingest_gateway.answers import Trace
-from ingest_gateway.presentation import in_seconds, open_trace, whole_trace
+from ingest_gateway.presentation import in_seconds, json_of, open_trace, whole_trace
 from ingest_gateway.reads import Whole
 
 AT = datetime(2026, 1, 2, tzinfo=UTC)
@@ -115,6 +115,11 @@ def test_a_trace_on_its_way() -> None:
     assert answer["stage"] == "received"
     assert "completed_at" not in answer
     Trace.model_validate_json(orjson.dumps(answer))
+
+
+def test_times_name_their_zone_as_clickhouse_does_not() -> None:
+    naive = datetime(2026, 1, 2, 3, 4, 5, 6, tzinfo=UTC).replace(tzinfo=None)
+    assert json_of({"received_at": naive}) == b'{"received_at":"2026-01-02T03:04:05.000006Z"}'
 
 
 def test_only_integers_named_so_are_microseconds() -> None:
