@@ -11,6 +11,13 @@ from structlog.tracebacks import ExceptionDictTransformer
 
 from pipeline.errors import Explained
 
+# aiokafka repeats its topics at each look at a topic's end, which is most lines of a quiet service's log.
+REPETITIVE = "aiokafka.consumer.subscription_state"
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    return record.name != REPETITIVE or record.levelno > logging.INFO
+
 
 def configure_logs(service: str, level: str = "INFO") -> None:
     """Set up logging for one process; libraries' own log records come out in the same form."""
@@ -31,6 +38,7 @@ def configure_logs(service: str, level: str = "INFO") -> None:
         cache_logger_on_first_use=True,
     )
     handler = logging.StreamHandler(sys.stderr)
+    handler.addFilter(_is_news)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,

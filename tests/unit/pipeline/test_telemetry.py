@@ -20,6 +20,7 @@ warn = threading.Thread(target=logging.getLogger("library").warning, args=("care
 warn.start()
 warn.join()
 logger("x").debug("not shown")
+logging.getLogger("aiokafka.consumer.subscription_state").info("the same topics again")
 def fail(variable):
     raise {error}("no such thing")
 fail("a " + "secret")
