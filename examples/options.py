@@ -2,6 +2,11 @@
 
 import argparse
 import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from clients.problems import ApiProblem, ConnectionLost
 
 # The variables that `pr-telemetry` reads, so that both talk to the same gateway.
 URL = os.environ.get("GATEWAY_URL") or "http://127.0.0.1:8080"
@@ -16,3 +21,12 @@ def options(purpose: str | None, *positional: str) -> argparse.Namespace:
     for name in positional:
         parser.add_argument(name)
     return parser.parse_args()
+
+
+@contextmanager
+def failing_in_a_line() -> Iterator[None]:
+    """A refusal, or a gateway that is away, ends the script with one line and exit status 1."""
+    try:
+        yield
+    except (ApiProblem, ConnectionLost) as error:
+        sys.exit(str(error))

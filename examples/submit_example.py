@@ -5,7 +5,7 @@ import time
 
 from clients.http import TelemetryClient
 from clients.session import WORKSPACE, open_trace
-from examples.options import options
+from examples.options import failing_in_a_line, options
 from examples.stories.simple_story import STORY
 
 
@@ -13,7 +13,7 @@ def main() -> None:
     """Print the trace's id on stdout; what to do next goes to stderr."""
     given = options(__doc__)
     session = STORY.session(started_at_s=time.time() - STORY.duration_s)
-    with TelemetryClient(given.url, given.token) as client:
+    with failing_in_a_line(), TelemetryClient(given.url, given.token) as client:
         trace = open_trace(client, session.trace)
         if session.workspace is not None:
             trace.attach(WORKSPACE, session.workspace, "workspace")

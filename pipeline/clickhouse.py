@@ -20,6 +20,13 @@ class QueryFailed(Exception):
     """ClickHouse refused a statement; the text is its own."""
 
 
+def _root_of(error: BaseException) -> BaseException:
+    """What began it: the client and its HTTP library wrap a refused connection four times, with a line each."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return error
+
+
 class ClickHouse:
     """One connection of one thread at a time. Raises Retryable when the server is away, QueryFailed when it refuses."""
 
@@ -58,7 +65,8 @@ class ClickHouse:
             return getattr(self._connected(), method)(*args, **kwargs)
         except OperationalError as error:
             self._client = None
-            raise Retryable(f"ClickHouse at {self._settings.clickhouse_url} cannot be reached: {error}") from error
+            reason = _root_of(error)
+            raise Retryable(f"ClickHouse at {self._settings.clickhouse_url} cannot be reached: {reason}") from error
         except DatabaseError as error:
             if any(code in str(error) for code in PASSING_CODES):
                 raise Retryable(f"ClickHouse cannot answer now: {error}") from error

@@ -108,7 +108,7 @@ def read_bundle(content: bytes) -> Bundle:
         return Bundle.model_validate_json(content)
     except ValidationError as error:
         fault = error.errors(include_input=False, include_url=False)[0]
-        raise BadBundle(f"/{'/'.join(map(str, fault['loc']))}: {fault['msg']}") from None
+        raise BadBundle(f"this is no bundle: /{'/'.join(map(str, fault['loc']))}: {fault['msg']}") from None
 
 
 def leaf_part(leaf: str, record: str, index: int, proof: Iterable[bytes]) -> Leaf:

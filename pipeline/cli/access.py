@@ -19,7 +19,7 @@ from pipeline.access import (
     revocation_topic_key,
 )
 from pipeline.cli.changes import By, actor_of, answer_of, change, current_view
-from pipeline.cli.terminal import WRONG_USAGE, Json, err, fail, out
+from pipeline.cli.terminal import WRONG_USAGE, Json, err, fail, note, out
 from pipeline.clock import now_us
 from pipeline.ids import SHAPE
 from schemas.records import ApiKeyRecorded, TokenRevoked
@@ -89,6 +89,7 @@ def rotate(key_id: str, by: By = "", json: Json = False) -> None:
 def revoke(key_id: str, by: By = "") -> None:
     """Refuse a key, and the upload tokens that were got with it, within seconds and for good."""
     _record_key(replace(_known(key_id), revoked=True, recorded_at_us=now_us()), "key revoke", by)
+    note(f"key {key_id} is refused from now on")
 
 
 @key_app.command("list")
@@ -133,6 +134,7 @@ def revoke_token(
         "detail": {"reason": reason},
     }
     answer_of(lambda: change(revocation_topic_key(kind, named), record, **entry))
+    note(f"{kind} {named} is refused from now on")
 
 
 def _named(kind: str, subject: str) -> str:

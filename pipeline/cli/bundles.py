@@ -1,15 +1,16 @@
 """`bundle` and `verify`: all that proves a trace in one file, and its verification without a network."""
 
 import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import typer
 
 from clients.problems import ApiProblem, ConnectionLost
 from pipeline.bundle.form import BadBundle, read_bundle
 from pipeline.bundle.report import MERGE_DELAY_S, Report, Trust
-from pipeline.bundle.trusted import merged, read_held_checkpoint, read_receipts, read_trusted_keys
+from pipeline.bundle.trusted import Keys, merged, read_held_checkpoint, read_receipts, read_trusted_keys
 from pipeline.bundle.verify import verify
 from pipeline.checkpoints import parse_text
 from pipeline.cli.sessions import client
@@ -17,6 +18,7 @@ from pipeline.cli.terminal import WRONG_USAGE, Json, fail, out
 from pipeline.notes import BadNote, parse
 from pipeline.receipts import BadKeys
 
+Content = TypeVar("Content")
 PAUSE_S = 0.5
 STYLES = {"ALTERED": "red", "proven": "green", "not proven": "yellow"}
 Held = Annotated[
@@ -75,11 +77,13 @@ def verify_bundle(
 ) -> None:
     """Verify a bundle without a network. Exit status: 0 it holds, 1 it does not, 2 something cannot be read."""
     try:
-        notaries, receipt_keys = merged(read_trusted_keys(_key_content(one)) for one in key)
-        receipts = tuple(one for path in receipt or () for one in read_receipts(path.read_bytes()))
-        earlier = read_held_checkpoint(checkpoint.read_bytes()) if checkpoint else None
+        notaries, receipt_keys = merged(map(_keys, key))
+        receipts = tuple(one for path in receipt or () for one in _content_of(path, read_receipts))
+        if receipts and not receipt_keys:
+            raise fail("the receipts cannot be checked without the gateway's keys: add --key FILE", WRONG_USAGE)
+        earlier = _content_of(checkpoint, read_held_checkpoint) if checkpoint else None
         trust = Trust(notaries, earlier, receipts, receipt_keys, merge_delay_s)
-        report = verify(read_bundle(file.read_bytes()), trust)
+        report = verify(_content_of(file, read_bundle), trust)
     except (BadBundle, BadKeys, OSError) as error:
         raise fail(str(error), WRONG_USAGE) from None
     _show(report, json)
@@ -87,9 +91,21 @@ def verify_bundle(
         raise typer.Exit(1)
 
 
-def _key_content(given: str) -> bytes:
-    path = Path(given)
-    return path.read_bytes() if path.is_file() else given.encode()
+def _content_of(path: Path, read: Callable[[bytes], Content]) -> Content:
+    """What is in the file. Raises BadBundle, with its name; OSError."""
+    try:
+        return read(path.read_bytes())
+    except (BadBundle, BadKeys) as error:
+        raise BadBundle(f"{path}: {error}") from None
+
+
+def _keys(given: str) -> Keys:
+    if (path := Path(given)).is_file():
+        return _content_of(path, read_trusted_keys)
+    try:
+        return read_trusted_keys(given.encode())
+    except BadKeys:
+        raise BadKeys(f"--key {given}: this is neither a file here nor a verifier key (name+id+base64)") from None
 
 
 def _show(report: Report, json: bool) -> None:

@@ -8,7 +8,7 @@ from rich.table import Table
 
 from pipeline.access import PROJECT
 from pipeline.cli.changes import By, actor_of, answer_of, change, current_view
-from pipeline.cli.terminal import WRONG_USAGE, Json, fail, out
+from pipeline.cli.terminal import WRONG_USAGE, Json, fail, note, out
 from pipeline.clock import now_us
 from pipeline.policies import POLICY_CONSENTS, policy_key
 from pipeline.redaction.rules import personal_rules
@@ -41,6 +41,7 @@ def policy(
     detail = {"consent": consent, "redact": ",".join(hidden)}
     entry = {"actor": actor, "action": "policy set", "subject": f"policy/{project}", "detail": detail}
     answer_of(lambda: change(policy_key(project), record, project=project, **entry))
+    note(f"{project}: consent {consent}; redacted besides secrets: {', '.join(hidden) or NONE}")
 
 
 def _checked(rules: Sequence[str]) -> list[str]:

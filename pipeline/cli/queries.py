@@ -6,12 +6,17 @@ from typing import Annotated
 
 import typer
 
-from pipeline.cli.terminal import fail
+from pipeline.cli.terminal import WRONG_USAGE, fail
 from pipeline.clickhouse import ClickHouse, QueryFailed
 from pipeline.errors import Retryable
 from pipeline.settings import ClickHouseSettings, load
 
 NAMES_A_FORMAT = re.compile(r"\bFORMAT\s+\w+$", re.IGNORECASE)
+# What the client puts around ClickHouse's own words, and the several thousand letters that its parser would have taken.
+WRAPPING = re.compile(
+    r"^Received ClickHouse exception, code: \d+, server response: | Expected one of: .{200,}(?= \([A-Z_]+\))|"
+    r" \(for url \S+\)$"
+)
 PEOPLE, SCRIPTS = "PrettyCompactMonoBlock", "JSONEachRow"
 
 
@@ -21,12 +26,14 @@ def sql(
     json: Annotated[bool, typer.Option("--json", help=f"The same as --format {SCRIPTS}.")] = False,
 ) -> None:
     """Run a query as the read-only analyst. Exit status 1 when ClickHouse refuses it or is away."""
+    statement = query.strip().rstrip(";").rstrip()
+    if not statement:
+        raise fail("the query is empty", WRONG_USAGE)
     connection = ClickHouse(load(ClickHouseSettings), analyst=True)
     try:
-        statement = query.rstrip().rstrip(";")
         chosen = None if NAMES_A_FORMAT.search(statement) else SCRIPTS if json else fmt
         sys.stdout.write(connection.raw(statement, chosen).decode(errors="replace"))
     except (QueryFailed, Retryable) as error:
-        raise fail(" ".join(str(error).split())) from None
+        raise fail(WRAPPING.sub("", " ".join(str(error).split()))) from None
     finally:
         connection.close()

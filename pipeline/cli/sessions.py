@@ -16,7 +16,7 @@ from clients.importers import IMPORTERS, import_session
 from clients.importers.formats import NotThisFormat
 from clients.problems import ApiProblem, ConnectionLost, EventTooLarge, NotReady
 from clients.recorded import Session, session_of
-from clients.session import ALL_STAGES, submit, wait_for
+from clients.session import ALL_STAGES, Submitted, submit, wait_for
 from clients.view import print_trace
 from pipeline.cli.terminal import Json, err, fail, out
 from pipeline.settings import ClientSettings, load
@@ -31,7 +31,7 @@ def client() -> TelemetryClient:
     return TelemetryClient(settings.gateway_url, settings.gateway_token)
 
 
-def _send(files: Collection[Path], read: Callable[[bytes], Session], json: bool) -> None:
+def _send(files: Collection[Path], read: Callable[[bytes], Session], json: bool, receipts: Path | None) -> None:
     """Submit each file's session; the ids of those that went in are printed whatever happens to the others."""
     failed = 0
     with client() as connection:
@@ -42,33 +42,50 @@ def _send(files: Collection[Path], read: Callable[[bytes], Session], json: bool)
                 failed += 1
                 fail(f"{file}: {error}")
                 continue
+            if receipts:
+                _keep(receipts, submitted)
             line = {"file": str(file), "trace_id": submitted.trace_id}
             typer.echo(orjson.dumps(line) if json else f"{submitted.trace_id}  {file.name}")
     if failed:
         raise fail(f"{failed} of {len(files)} not submitted")
 
 
+def _keep(folder: Path, submitted: Submitted) -> None:
+    content = orjson.dumps([receipt.model_dump() for receipt in submitted.receipts], option=orjson.OPT_INDENT_2)
+    (folder / f"{submitted.trace_id}.receipts.json").write_bytes(content)
+
+
 Files = Annotated[list[Path], typer.Argument(exists=True, dir_okay=False, help="Session files.")]
 JsonLines = Annotated[bool, typer.Option("--json", help="Print a JSON document a line, for scripts.")]
+Receipts = Annotated[
+    Path | None,
+    typer.Option(
+        exists=True,
+        file_okay=False,
+        writable=True,
+        help="Folder that keeps each trace's receipts, TRACE.receipts.json.",
+    ),
+]
 
 
-def submit_files(files: Files, json: JsonLines = False) -> None:
+def submit_files(files: Files, receipts: Receipts = None, json: JsonLines = False) -> None:
     """Submit sessions from JSON files. Exit status 1 when one failed.
 
     A file is {"trace": {...}, "events": [...]}, as in examples/session.json.
     """
-    _send(files, session_of, json)
+    _send(files, session_of, json, receipts)
 
 
 def import_files(
     files: Files,
     format_name: Annotated[str, typer.Option("--format", help=f"One of: {', '.join(IMPORTERS)}.")],
+    receipts: Receipts = None,
     json: JsonLines = False,
 ) -> None:
     """Submit sessions that another tool recorded. Exit status 1 when one failed."""
     if format_name not in IMPORTERS:
         raise typer.BadParameter(f"no format {format_name}; there are: {', '.join(IMPORTERS)}")
-    _send(files, lambda content: import_session(format_name, content), json)
+    _send(files, lambda content: import_session(format_name, content), json, receipts)
 
 
 def view(trace_id: str, json: Json = False) -> None:
@@ -111,9 +128,14 @@ def results(
         Console(width=max(out.width, WIDE)).print(_results_table(lines))
 
 
-def _documents(trace_ids: list[str], wait: float) -> list[dict[str, Any]]:
+def _progress() -> Progress:
+    """A bar for people; a log or a script would get an empty line of it."""
     columns = (TextColumn("waiting for results"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with client() as connection, Progress(*columns, console=err, transient=True) as progress:
+    return Progress(*columns, console=err, transient=True, disable=not err.is_terminal)
+
+
+def _documents(trace_ids: list[str], wait: float) -> list[dict[str, Any]]:
+    with client() as connection, _progress() as progress:
         task = progress.add_task("results", total=len(trace_ids) * len(ALL_STAGES))
 
         def one(number: int, trace_id: str) -> dict[str, Any]:

@@ -13,6 +13,11 @@ WRONG_USAGE = 2
 out, err = Console(), Console(stderr=True)
 
 
+def note(text: str) -> None:
+    """Tell a person what was done, where a script has nothing to read."""
+    err.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
 def fail(text: str, status: int = 1) -> typer.Exit:
     """Say what went wrong, never wrapped by us, so that a script finds it in one line; to be raised."""
     err.print(text, style="red", markup=False, highlight=False, soft_wrap=True)

@@ -9,6 +9,7 @@ import pytest
 
 from tests.support.data import PROJECT
 from tests.support.fake_gateway import TRACE_ID, FakeGateway, serving
+from tests.support.ports import free_port
 
 
 @pytest.fixture(scope="module")
@@ -46,6 +47,17 @@ def test_viewing_prints_the_trace(
 ) -> None:
     gateway.documents = [document]
     assert shown in run("view_trace.py", tmp_path, TRACE_ID, "--url", gateway.url).stdout
+
+
+@pytest.mark.parametrize(
+    "script", [("submit_example.py",), ("submit_complex_example.py",), ("view_trace.py", TRACE_ID)]
+)
+def test_a_gateway_that_is_away_is_said_in_one_line(script: tuple[str, ...], tmp_path: Path) -> None:
+    url = f"http://127.0.0.1:{free_port()}"
+    command = [sys.executable, str(PROJECT / "examples" / script[0]), *script[1:], "--url", url]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60)
+    assert (done.returncode, done.stdout, len(done.stderr.splitlines())) == (1, "", 1), done.stderr
+    assert url in done.stderr
 
 
 def test_the_demo_is_valid_shell() -> None:

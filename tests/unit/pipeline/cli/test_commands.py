@@ -11,14 +11,26 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.bundle.trusted import read_receipts
 from pipeline.cli.home import Home
 from pipeline.cli.plan import Ports
 from pipeline.cli.policies import REDACT_HELP
+from pipeline.cli.queries import WRAPPING
 from pipeline.redaction.rules import personal_rules
 from tests.support.data import PROJECT, REAL_SESSIONS
 from tests.support.fake_gateway import TRACE_ID, FakeGateway, serving
 from tests.support.ports import free_port
 
+DONE = {
+    "trace_id": TRACE_ID,
+    "stage": "done",
+    "task": {"title": "Coupons"},
+    "events": [],
+    "integrity": {"status": "verified"},
+    "closed_at": "2026-01-02T03:04:05.000000Z",
+    "queryable_at": "2026-01-02T03:04:06.500000Z",
+}
+VKEY = "log.example/bundles+6febeb96+AXQiuYh1mAaOMsREipSa2ykND041ueAbDuXxoeYA/iZ0"
 SESSION = PROJECT / "examples" / "session.json"
 
 
@@ -60,7 +72,7 @@ def test_what_is_away_is_named_in_one_line(tmp_path: Path, command: tuple[str, .
 
 @pytest.mark.parametrize(
     "command",
-    [("import", "--format", "nope", str(SESSION)), ("policy", "acme", "nope"), ("vew",)]
+    [("import", "--format", "nope", str(SESSION)), ("policy", "acme", "nope"), ("vew",), ("sql", " ; ")]
     + [("policy", "acme", "ask", "--redact", rules) for rules in ("github-token", "")]
     + [("policy", "acme", "ask", "--redact", "none", "--redact", "email"), ("policy", "a/b", "ask")]
     + [("erase", "--yes"), ("erase", TRACE_ID, "--participant", "p", "--yes"), ("replay", "--topic", "nope")]
@@ -100,6 +112,53 @@ def test_submitted_files_are_a_json_document_a_line_and_one_bad_file_stops_no_ot
     assert done.returncode == 1
     assert [json.loads(line) for line in done.stdout.splitlines()] == [{"file": str(SESSION), "trace_id": TRACE_ID}] * 2
     assert done.stderr.splitlines()[0].startswith(f"{bad}: ")
+
+
+def test_receipts_are_kept_by_trace_as_the_verifying_commands_read_them(tmp_path: Path, gateway: FakeGateway) -> None:
+    done = cli(tmp_path, "submit", str(SESSION), "--receipts", str(tmp_path), GATEWAY_URL=gateway.url)
+    assert (done.returncode, done.stdout) == (0, f"{TRACE_ID}  session.json\n"), done.stderr
+    kept = read_receipts((tmp_path / f"{TRACE_ID}.receipts.json").read_bytes())
+    assert [one["signature"] for one in kept] == ["signature"]
+    assert cli(tmp_path, "submit", str(SESSION), "--receipts", str(tmp_path / "no")).returncode == 2
+
+
+def test_results_of_scripts_are_one_json_document_and_nothing_beside(tmp_path: Path, gateway: FakeGateway) -> None:
+    gateway.documents = [{**DONE, "qa": {"validation": {"verdict": "fixed"}, "judge": {"overall": 4.5}}}]
+    done = cli(tmp_path, "results", TRACE_ID, "--json", GATEWAY_URL=gateway.url)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert [(line["verdict"], line["queryable_s"]) for line in json.loads(done.stdout)] == [("fixed", 1.5)]
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (("--key", "http://127.0.0.1/keys"), "--key http://127.0.0.1/keys: this is neither a file"),
+        (("--key", VKEY), "bundle.json: this is no bundle: "),
+        (("--key", VKEY, "--receipt", "{folder}/bundle.json"), "cannot be checked without the gateway's keys"),
+    ],
+)
+def test_what_cannot_be_read_for_a_verification_is_named(tmp_path: Path, options: tuple[str, ...], told: str) -> None:
+    (tmp_path / "bundle.json").write_text("{}")
+    given = [option.format(folder=tmp_path) for option in options]
+    done = cli(tmp_path, "verify", str(tmp_path / "bundle.json"), *given)
+    assert (done.returncode, len(done.stderr.strip().splitlines())) == (2, 1), done.stderr
+    assert told in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        (
+            "Received ClickHouse exception, code: 62, server response: Code: 62. DB::Exception: Syntax error: failed "
+            f"at position 1 (SELEC). Expected one of: {'SELECT, ' * 99}end. (SYNTAX_ERROR) (version 26) (for url http://h:1)",
+            "Code: 62. DB::Exception: Syntax error: failed at position 1 (SELEC). (SYNTAX_ERROR) (version 26)",
+        ),
+        ("ClickHouse at http://h:1 cannot be reached: refused", "ClickHouse at http://h:1 cannot be reached: refused"),
+        ("Expected one of: AND, OR (SYNTAX_ERROR)", "Expected one of: AND, OR (SYNTAX_ERROR)"),
+    ],
+)
+def test_a_refused_query_is_told_in_the_words_that_help(said: str, shown: str) -> None:
+    assert WRAPPING.sub("", said) == shown
 
 
 def test_imported_files_are_a_json_document_a_line(tmp_path: Path, gateway: FakeGateway) -> None:
