@@ -54,6 +54,12 @@ def configure_logs(service: str, level: str = "INFO") -> None:
     sys.excepthook = _log_fatal
 
 
+def logs_beside_results() -> None:
+    """For commands: what is logged goes to standard error as plain lines; standard output has results only."""
+    # The stream of now, asked for at each line: tests put others in its place.
+    structlog.configure(logger_factory=lambda *_: structlog.PrintLogger(sys.stderr))
+
+
 def _log_fatal(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
     """What ends the process is its last log line; the interpreter then exits with status 1, or with the error's own."""
     if not issubclass(kind, Exception):

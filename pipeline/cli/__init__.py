@@ -19,6 +19,7 @@ from pipeline.cli import (
     sessions,
     texts,
 )
+from pipeline.telemetry import logs_beside_results
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None)
 app.command("up")(control.up)
@@ -50,6 +51,7 @@ def follow_the_running_stack() -> None:
 
     Exit status: 0 done, 1 failed, 2 wrong usage, 3 (status only) nothing runs.
     """
+    logs_beside_results()
     # Libraries' warnings would go to stderr beside the one line that says what went wrong.
     logging.getLogger().addHandler(logging.NullHandler())
     # Where a stack of this home runs on ports of its own, its addresses serve as defaults; the environment wins.

@@ -82,6 +82,14 @@ def test_wrong_usage_is_2(tmp_path: Path, command: tuple[str, ...]) -> None:
     assert cli(tmp_path, *command).returncode == 2
 
 
+def test_what_a_command_logs_is_not_among_its_results(tmp_path: Path) -> None:
+    line = "follow_the_running_stack(); logger('x').warning('waiting for Kafka')"
+    script = f"from pipeline.cli import follow_the_running_stack; from pipeline.telemetry import logger; {line}"
+    environ = {**os.environ, "PR_TELEMETRY_HOME": str(tmp_path)}
+    done = subprocess.run([sys.executable, "-c", script], env=environ, capture_output=True, text=True, timeout=60)
+    assert (done.stdout, "waiting for Kafka" in done.stderr) == ("", True)
+
+
 def test_up_waits_for_a_stack_that_somebody_else_is_starting(tmp_path: Path) -> None:
     home = Home(tmp_path)
     lock = home.lock()
