@@ -49,4 +49,5 @@ FROM v1_traces
 ORDER BY seconds"
 
 echo; echo "Follow one of them (make down stops it again):"
-echo "  export PR_TELEMETRY_HOME=$PR_TELEMETRY_HOME; make up; .venv/bin/pr-telemetry view ${traces[0]}"
+ports=$(env | grep -E '^(GATEWAY|KAFKA|CLICKHOUSE)_PORT=' | sed 's/^/ /' | tr -d '\n' || true)
+echo "  export PR_TELEMETRY_HOME=$PR_TELEMETRY_HOME$ports; make up; .venv/bin/pr-telemetry view ${traces[0]}"
