@@ -6,7 +6,7 @@ import asyncio
 import random
 
 import pytest
-from aiokafka.structs import ConsumerRecord
+from aiokafka.structs import ConsumerRecord, TopicPartition
 
 from pipeline.canonical import dumps
 from pipeline.document import seal
@@ -100,25 +100,32 @@ async def test_the_same_records_twice_are_seen_once(lab: Lab) -> None:
 
 async def test_what_can_never_be_rows_is_dead_lettered_and_the_rest_arrives(lab: Lab) -> None:
     before, lost, after = (fresh_id() for _ in range(3))
+    tp = await lab.write(TRACE_ASSEMBLED, finished(before))
+    begin = await lab.end(tp)
     for record in (
-        finished(before),
         b"no record of ours",
         finished(lost, document=None, document_ref="documents/absent"),
         finished(after),
     ):
-        tp = await lab.write(TRACE_ASSEMBLED, record)
+        await lab.write(TRACE_ASSEMBLED, record)
     with lab.sink():
         await lab.until(2, TRACES, ids=[before, lost, after])
-        letters = await lab.dead_letters(TRACE_ASSEMBLED, lambda seen: len(_of_sinks(seen)) >= 2)
+        letters = await lab.dead_letters(TRACE_ASSEMBLED, lambda seen: len(_of_sinks(seen, tp, begin)) >= 2)
         await lab.until_committed(tp, await lab.end(tp))
-    reasons = [dict(letter.headers)["dlq-reason"].decode() for letter in _of_sinks(letters)]
+    reasons = [dict(letter.headers)["dlq-reason"].decode() for letter in _of_sinks(letters, tp, begin)]
     assert "no C3 01 header" in reasons[0]
     assert f"documents/absent of {lost}" in reasons[1]
 
 
-def _of_sinks(letters: list[ConsumerRecord]) -> list[ConsumerRecord]:
-    """Without those of other groups that read the same topic, and of other tests: here the key is `write`'s own."""
-    return [letter for letter in letters if dict(letter.headers)["dlq-group"] == b"sinks" and letter.key == b"key"]
+def _of_sinks(letters: list[ConsumerRecord], tp: TopicPartition, begin: int) -> list[ConsumerRecord]:
+    """Those of the sinks about what stands in the partition from `begin` on."""
+    return [
+        letter
+        for letter in letters
+        if (told := dict(letter.headers))["dlq-group"] == b"sinks"
+        and int(told["dlq-partition"]) == tp.partition
+        and int(told["dlq-offset"]) >= begin
+    ]
 
 
 @pytest.mark.parametrize("inserted", [[], ["events"], ["events", "traces"]])
