@@ -23,7 +23,7 @@ from tests.support.ports import accepts_connections
 from tests.support.processes import running
 from tests.support.stack import kafka_command
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.timeout(400)]
 GROUPS = ("streams", "sandbox", "judge", "sinks", "eraser", "archiver", "notary")
 REPLAYED = (TRACE_LOG, TRACE_ASSEMBLED, TRACE_VALIDATED, TRACE_JUDGED, RESCORES)
 SMALLEST_INLINE = {"INLINE_DOCUMENT_BYTES": "1"}

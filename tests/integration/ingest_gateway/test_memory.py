@@ -115,6 +115,7 @@ async def _flat(folder: Path) -> None:
     assert max(mib for _, mib in samples) < idle + REPLAY_MIB + WORKING_MIB
 
 
+@pytest.mark.slow
 def test_a_broker_that_stands_still_is_answered_before_memory_grows(runner: asyncio.Runner, tmp_path: Path) -> None:
     runner.run(_frozen(tmp_path))
 

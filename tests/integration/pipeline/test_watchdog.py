@@ -85,6 +85,7 @@ async def test_what_stands_still_ends_itself_and_says_why(
         process.kill()
 
 
+@pytest.mark.slow
 async def test_a_record_that_takes_long_is_no_stall(kafka_bootstrap: str, tmp_path: Path) -> None:
     """Twice the patience, with more in the log and no room for it; then idle for as long."""
     kafka = KafkaSettings(kafka_bootstrap=kafka_bootstrap)
@@ -99,6 +100,7 @@ async def test_a_record_that_takes_long_is_no_stall(kafka_bootstrap: str, tmp_pa
         assert process.stop() == 0
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("kafka_bootstrap")  # skips where no broker can run
 async def test_a_frozen_broker_or_a_frozen_self_is_no_stall(tmp_path: Path) -> None:
     port = free_port()

@@ -196,6 +196,7 @@ async def test_two_notaries_one_of_them_stopped_for_a_minute_do_no_harm(office: 
     await _two_with_one_stopped(office, 60)
 
 
+@pytest.mark.slow
 async def test_kill_9_loses_no_leaf(office: Office) -> None:
     await office.sessions(20)
     for _ in range(3):
