@@ -64,7 +64,8 @@ class Transport:
             response = self._http.send(request)
         except httpx2.TransportError as error:
             never_arrived = isinstance(error, httpx2.ConnectError | httpx2.ConnectTimeout)
-            lost = ConnectionLost(f"{request.method} {request.url}: no answer: {type(error).__name__}: {error}")
+            hint = ". Does a server run there? `pr-telemetry up` starts one" if never_arrived else ""
+            lost = ConnectionLost(f"{request.method} {request.url}: no answer: {type(error).__name__}: {error}{hint}")
             return _Failed(lost, again=repeatable or never_arrived)
         if response.is_success:
             return response
