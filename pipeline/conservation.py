@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from schemas.findings import Kind
 from schemas.records import (
     ArtifactStored,
     EventsAppended,
@@ -20,9 +21,6 @@ from schemas.records import (
     TraceErased,
     TraceExpired,
 )
-
-OVERSIZE = "oversize"
-"""The finding of a revision that does not hold all of its trace: how many chunks it has is not foretold."""
 
 
 class Disposition(StrEnum):
@@ -213,7 +211,10 @@ class Ledger:
     def _settle(self, trace_id: str, account: Account, revisions: Mapping[int, TraceAssembled]) -> Iterable[Violation]:
         if account.erased or account.partial:
             return
-        oversize = any(finding.kind == OVERSIZE for revision in revisions.values() for finding in revision.findings)
+        # A revision that does not hold all of its trace: how many chunks it has is not foretold.
+        oversize = any(
+            finding.kind == Kind.OVERSIZE for revision in revisions.values() for finding in revision.findings
+        )
         for offset, chunks in account.expected.items():
             revision = revisions.get(offset)
             if revision is None and not oversize:

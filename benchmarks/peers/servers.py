@@ -112,10 +112,16 @@ def _await(child: "subprocess.Popen[bytes]", port: int, log: Path) -> None:
         time.sleep(0.05)
 
 
-def app(name: str, core: int, environment: Mapping[str, str] | None = None) -> AbstractContextManager[Server]:
-    """One of `benchmarks.peers.apps` under uvicorn as the gateway uses it: uvloop, httptools, no access log."""
+def app(
+    name: str, core: int, environment: Mapping[str, str] | None = None, lifespan: bool = False
+) -> AbstractContextManager[Server]:
+    """One of `benchmarks.peers.apps` under uvicorn as the gateway uses it: uvloop, httptools, no access log.
+
+    `lifespan`: whether it has something to open first.
+    """
     port = free_port()
     options = ["--loop", "uvloop", "--http", "httptools", "--no-access-log", "--log-level", "warning"]
+    options += ["--lifespan", "on" if lifespan else "off"]
     command = [sys.executable, "-m", "uvicorn", f"benchmarks.peers.apps:{name}", "--port", str(port), *options]
     return pinned(command, core, port, environment)
 
@@ -207,7 +213,7 @@ def naive(core: int, folder: Path) -> Iterator[Server]:
         raise Absent("the naive baseline needs asyncpg: pip install '.[bench]'")
     with _postgres(core, folder) as database:
         dsn = f"postgresql://postgres@127.0.0.1:{database.port}/postgres"
-        with app("naive", core, {"NAIVE_DSN": dsn}) as server:
+        with app("naive", core, {"NAIVE_DSN": dsn}, lifespan=True) as server:
             yield Server(server.port, (*server.pids, *database.pids))
 
 
