@@ -29,6 +29,7 @@ from pipeline.settings import ClickHouseSettings, GatewaySettings, KafkaSettings
 from schemas.codec import decode
 from schemas.records import Record
 from schemas.topics import TRACE_LOG, Topic
+from sinks.migrate import migrate
 from tests.support import log
 from tests.support.openapi import Described
 from tests.support.ports import free_port
@@ -165,3 +166,19 @@ async def front(kafka_bootstrap: str, tmp_path: Path) -> AsyncIterator[Front]:
     async with serving(gateway, kafka) as running:
         await until_ready(running)
         yield running
+
+
+@pytest.fixture
+async def front_and_rows(
+    kafka_bootstrap: str, clickhouse_url: str, clickhouse_database: str, tmp_path: Path
+) -> AsyncIterator[tuple[Front, ClickHouse]]:
+    """A ready gateway over a migrated database of its own, and a connection that writes to it."""
+    kafka = KafkaSettings(kafka_bootstrap=kafka_bootstrap)
+    await ensure_topics(kafka)
+    settings = ClickHouseSettings(clickhouse_url=clickhouse_url, clickhouse_database=clickhouse_database)
+    migrate(settings)
+    clickhouse = ClickHouse(settings)
+    async with serving(build(kafka, tmp_path, settings), kafka) as running:
+        await until_ready(running)
+        yield running, clickhouse
+    clickhouse.close()

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -14,12 +12,9 @@ from ingest_gateway.auth import DEVELOPMENT_TOKEN
 from pipeline.clickhouse import ClickHouse
 from pipeline.clock import now_us
 from pipeline.ids import new_trace_id
-from pipeline.kafka import ensure_topics
-from pipeline.settings import ClickHouseSettings, KafkaSettings
 from schemas.records import Record, TraceCreated, TraceErased
 from schemas.topics import AUDIT_LOG
 from sinks.erasure import enforce
-from sinks.migrate import migrate
 from sinks.rows import Position, rows_of
 from tests.integration.ingest_gateway.conftest import (
     ALPHA,
@@ -27,10 +22,7 @@ from tests.integration.ingest_gateway.conftest import (
     Front,
     Opened,
     bearer,
-    build,
     chunk,
-    serving,
-    until_ready,
 )
 from tests.support.api_keys import audit_of
 from tests.support.finished import document_of, example, finished
@@ -67,18 +59,8 @@ class Desk:
 
 
 @pytest.fixture
-async def desk(
-    kafka_bootstrap: str, clickhouse_url: str, clickhouse_database: str, tmp_path: Path
-) -> AsyncIterator[Desk]:
-    kafka = KafkaSettings(kafka_bootstrap=kafka_bootstrap)
-    await ensure_topics(kafka)
-    settings = ClickHouseSettings(clickhouse_url=clickhouse_url, clickhouse_database=clickhouse_database)
-    migrate(settings)
-    clickhouse = ClickHouse(settings)
-    async with serving(build(kafka, tmp_path, settings), kafka) as front:
-        await until_ready(front)
-        yield Desk(front, clickhouse)
-    clickhouse.close()
+def desk(front_and_rows: tuple[Front, ClickHouse]) -> Desk:
+    return Desk(*front_and_rows)
 
 
 def _old_id() -> str:

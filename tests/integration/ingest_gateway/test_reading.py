@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +13,8 @@ from ingest_gateway.answers import EventPage, Status, Trace, TracePage
 from pipeline.clickhouse import ClickHouse
 from pipeline.clock import now_us
 from pipeline.ids import new_trace_id
-from pipeline.kafka import ensure_topics
 from pipeline.settings import ClickHouseSettings, KafkaSettings
 from schemas.records import Record, TraceCreated, TraceJudged, TraceValidated
-from sinks.migrate import migrate
 from sinks.rows import Position, rows_of
 from tests.integration.ingest_gateway.conftest import ALPHA, BETA, Front, bearer, build, serving, until_ready
 from tests.support.finished import document_of, example, finished, fresh_id
@@ -49,18 +46,8 @@ class Shelf:
 
 
 @pytest.fixture
-async def shelf(
-    kafka_bootstrap: str, clickhouse_url: str, clickhouse_database: str, tmp_path: Path
-) -> AsyncIterator[Shelf]:
-    kafka = KafkaSettings(kafka_bootstrap=kafka_bootstrap)
-    await ensure_topics(kafka)
-    settings = ClickHouseSettings(clickhouse_url=clickhouse_url, clickhouse_database=clickhouse_database)
-    migrate(settings)
-    clickhouse = ClickHouse(settings)
-    async with serving(build(kafka, tmp_path, settings), kafka) as front:
-        await until_ready(front)
-        yield Shelf(front, clickhouse)
-    clickhouse.close()
+def shelf(front_and_rows: tuple[Front, ClickHouse]) -> Shelf:
+    return Shelf(*front_and_rows)
 
 
 async def test_from_an_unknown_id_to_a_judged_trace(shelf: Shelf) -> None:

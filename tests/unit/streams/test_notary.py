@@ -39,13 +39,18 @@ async def filled(topic: Topic, *numbers: int) -> None:
         await topic.emit(leaf(number))
 
 
+async def begun_and_signed(notary: Notary) -> None:
+    """It starts, reads all there is and signs what is due."""
+    await notary.start()
+    await notary.read()
+    await notary.sign()
+
+
 async def test_a_leaf_counts_where_it_first_stands(tmp_path: Path) -> None:
     topic, store = Topic(), FolderStore(tmp_path)
     notary = Notary(topic, store, leaves=1)
     await filled(topic, 1, 2, 1, 3, 2, 1)
-    await notary.start()
-    await notary.read()
-    await notary.sign()
+    await begun_and_signed(notary)
     (signed,) = topic.checkpoints()
     assert (signed.checkpoint.size, signed.checkpoint.root) == (3, roots_of(topic.leaves())[3])
     assert (signed.checkpoint.origin, signed.time_s) == (ORIGIN, NOW_S)
@@ -56,9 +61,7 @@ async def test_a_checkpoint_is_published_with_its_tiles_once_it_was_read_back(tm
     topic, store = Topic(), FolderStore(tmp_path)
     notary = Notary(topic, store, leaves=1)
     await filled(topic, *range(300))
-    await notary.start()
-    await notary.read()
-    await notary.sign()
+    await begun_and_signed(notary)
     assert not await store.exists(CHECKPOINT)
     assert {"integrity/tile/0/000", "integrity/tile/0/001.p/44", "integrity/tile/1/000.p/1"} <= {
         *await store.keys("integrity/tile/")
@@ -177,9 +180,7 @@ async def test_while_the_store_is_away_it_tries_again_and_does_not_stand_still(
     topic, store = Topic(), Away(tmp_path)
     notary = Notary(topic, store, leaves=1)
     await filled(topic, 1)
-    await notary.start()
-    await notary.read()
-    await notary.sign()
+    await begun_and_signed(notary)
     assert [signed.checkpoint.size for signed in topic.checkpoints()] == [1]
     assert seen == [(1, False), (2, False), (3, False)]
     assert (await notary._follower.course()).takes_more
