@@ -16,7 +16,10 @@ from pipeline.errors import Retryable
 # Names a file and an S3 object alike, and never leaves the store: no empty, hidden or `..` part.
 KEY = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]*(/[A-Za-z0-9_-][A-Za-z0-9_.-]*)*")
 LONGEST_KEY = 512
+FILES, PRIVATE_FILES = "artifacts", "workspaces"
 Derived = Literal["documents", "evidence", "leaves"]
+TRACE_FOLDERS = (FILES, PRIVATE_FILES, *get_args(Derived))
+"""Where traces have folders of their own: what is theirs lies nowhere else."""
 Result = TypeVar("Result")
 
 
@@ -33,7 +36,7 @@ def checked(key: str) -> str:
 
 def artifact_key(project: str, trace_id: str, sha256: str, private: bool) -> str:
     """Where a trace keeps its artifact with this digest, `sha256:<hex>`; private ones lie apart."""
-    folder = "workspaces" if private else "artifacts"
+    folder = PRIVATE_FILES if private else FILES
     return f"{folder}/{project}/{trace_id}/{sha256.removeprefix('sha256:')}"
 
 
@@ -44,7 +47,7 @@ def derived_key(folder: Derived, trace_id: str, sha256: str) -> str:
 
 def trace_prefixes(project: str, trace_id: str) -> list[str]:
     """Everything of a trace has a key that starts with one of these: so it can be erased, and its age be told."""
-    files = [f"{folder}/{project}/{trace_id}/" for folder in ("artifacts", "workspaces")]
+    files = [f"{folder}/{project}/{trace_id}/" for folder in (FILES, PRIVATE_FILES)]
     return [*files, *(f"{folder}/{trace_id}/" for folder in get_args(Derived))]
 
 

@@ -1,18 +1,21 @@
 """The end of what is kept in the object store: what is older than the retention goes, by the time in its key.
 
 Every key names its trace, whose id has the time of its creation, or is a segment of the archive with the time of its
-newest record. Keys of another shape are not ours to remove.
+newest record. Only the folders of these are listed: the places of the Merkle log's leaves, of which there is one for
+each leaf ever made, are not. Keys of another shape are not ours to remove.
 """
 
 import asyncio
 
 from pipeline.clock import Clock
+from pipeline.erasure import MARKS
 from pipeline.errors import Retryable
 from pipeline.ids import SHAPE, minted_at_us
-from pipeline.objectstore import ObjectStore
-from pipeline.segments import INDEX, SEGMENT, parse_key
+from pipeline.objectstore import TRACE_FOLDERS, ObjectStore
+from pipeline.segments import FOLDER, INDEX, SEGMENT, parse_key
 from pipeline.telemetry import logger
 
+SWEPT = (*(f"{folder}/" for folder in TRACE_FOLDERS), MARKS, FOLDER)
 DAY_US = 24 * 3600 * 1_000_000
 PAUSE_S = 3600.0
 AT_ONCE = 16
@@ -30,10 +33,17 @@ def made_at_us(key: str) -> int | None:
 async def sweep(store: ObjectStore, retention_days: int, now_us: int) -> int:
     """Remove what is older; how many objects. Raises Retryable."""
     limit = now_us - retention_days * DAY_US
-    old = [key for key in await store.keys("") if (at := made_at_us(key)) is not None and at < limit]
+    removed = 0
+    for prefix in SWEPT:
+        old = [key for key in await store.keys(prefix) if (at := made_at_us(key)) is not None and at < limit]
+        await _delete(store, old)
+        removed += len(old)
+    return removed
+
+
+async def _delete(store: ObjectStore, old: list[str]) -> None:
     for first in range(0, len(old), AT_ONCE):
         await asyncio.gather(*map(store.delete, old[first : first + AT_ONCE]))
-    return len(old)
 
 
 async def keep_sweeping(store: ObjectStore, retention_days: int, clock: Clock, stop: asyncio.Event) -> None:

@@ -9,6 +9,7 @@ import pytest
 from pipeline.archive import write
 from pipeline.erasure import mark_key
 from pipeline.ids import new_trace_id
+from pipeline.integritystore import CHECKPOINT, place_key
 from pipeline.objectstore import FolderStore, artifact_key, trace_prefixes
 from pipeline.segments import Entry, segment_of
 from sinks.sweep import DAY_US, made_at_us, sweep
@@ -30,7 +31,7 @@ def _segment_at(days: float) -> list[Entry]:
 async def test_only_what_is_older_goes_whatever_it_is(tmp_path: Path) -> None:
     store = FolderStore(tmp_path)
     old, young = _id(91), _id(89)
-    kept = [f"{prefix}x" for prefix in trace_prefixes("p", young)] + [mark_key(young), "integrity/checkpoint"]
+    kept = [f"{prefix}x" for prefix in trace_prefixes("p", young)] + [mark_key(young), CHECKPOINT]
     for key in [*kept, *(f"{prefix}x" for prefix in trace_prefixes("p", old)), mark_key(old)]:
         await store.put(key, b"x")
     for days in (91, 89):
@@ -39,6 +40,19 @@ async def test_only_what_is_older_goes_whatever_it_is(tmp_path: Path) -> None:
     assert await sweep(store, 90, NOW_US) == len(trace_prefixes("p", old)) + 1 + 2
     assert await store.keys("") == sorted([*kept, newer.key, newer.index_key])
     assert await sweep(store, 90, NOW_US) == 0
+
+
+async def test_the_places_of_leaves_are_not_even_listed(tmp_path: Path) -> None:
+    class Watched(FolderStore):
+        async def keys(self, prefix: str) -> list[str]:
+            assert not prefix.startswith("integrity")
+            assert prefix
+            return await super().keys(prefix)
+
+    store = Watched(tmp_path)
+    await store.put(place_key(b"leaf"), b"x")
+    assert await sweep(store, 90, NOW_US) == 0
+    assert await store.exists(place_key(b"leaf"))
 
 
 @pytest.mark.parametrize("key", ["integrity/tile/0/000", "anything", "archive/trace-log/0/x.avro"])
