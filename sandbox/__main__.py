@@ -15,7 +15,7 @@ from pipeline.settings import KafkaSettings, LogSettings, ObjectStoreSettings, S
 from pipeline.telemetry import configure_logs, logger
 from sandbox.container import Containers
 from sandbox.environment import EngineAbsent, EngineLost
-from sandbox.spec import MIB, PYTEST, Limits
+from sandbox.spec import MIB, Limits
 from sandbox.worker import Validator
 from schemas.codec import encode
 from schemas.records import TraceValidated
@@ -37,10 +37,15 @@ def limits_of(settings: SandboxSettings) -> Limits:
     )
 
 
+def images_of(settings: SandboxSettings) -> dict[str, str]:
+    """Names of images, by the key that runners have."""
+    return {"python": settings.sandbox_image}
+
+
 async def run(settings: SandboxSettings, kafka: KafkaSettings, objects: ObjectStoreSettings) -> None:
     """Consume until SIGTERM or SIGINT."""
     stop, limits = stop_on_signals(), limits_of(settings)
-    containers = Containers(settings.docker_host, settings.sandbox_image, settings.sandbox_runtime, limits)
+    containers = Containers(settings.docker_host, images_of(settings), settings.sandbox_runtime, limits)
     await _sweep(containers)
     producer = make_producer(kafka)
 
@@ -53,7 +58,6 @@ async def run(settings: SandboxSettings, kafka: KafkaSettings, objects: ObjectSt
         publish=publish,
         clock=now_us,
         nonce=lambda: secrets.token_hex(16),
-        runner=PYTEST,
         limits=limits,
         repos=settings.sandbox_repos_dir,
     )

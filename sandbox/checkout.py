@@ -6,11 +6,13 @@ links nor hooks of the repository have a say. Each tree's id then names exactly 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 from sandbox.environment import REPOSITORY, Environment, ExecResult
 from sandbox.failures import NoVerdict, tail, unverifiable
-from sandbox.patching import SOURCE, TEST, Patch, TouchedPath, index_lines, touched_paths
+from sandbox.job import Job
+from sandbox.patching import SOURCE, TEST, TouchedPath, index_lines, touched_paths
 from sandbox.spec import HOME, RUNS, WORK, Limits
 
 MIRROR, BUNDLE = "mirror.tar", "workspace.bundle"
@@ -31,7 +33,8 @@ if [ -e in/{BUNDLE} ]; then
 fi
 base=$(git rev-parse -q --verify "$1^{{commit}}" 2>log) || {{ cat log; exit {_NO_COMMIT}; }}
 git read-tree "$base" 2>log || {{ cat log; exit {_BAD_WORKSPACE}; }}
-shift
+markers=$2
+shift 2
 for patch in "$@"; do
   git apply --cached --whitespace=nowarn "in/$patch" 2>/dev/null ||
     git apply --cached --whitespace=nowarn --unidiff-zero "in/$patch" >log 2>&1 ||
@@ -40,7 +43,7 @@ done
 rm -rf in/*
 final=$(git write-tree)
 base=$(git rev-parse "$base^{{tree}}")
-echo "$base $final"
+echo "$base $final" $(git ls-tree --name-only "$base" -- $markers)
 exec git diff-tree -r -z --raw --no-renames --no-abbrev "$base" "$final"
 """
 
@@ -55,7 +58,9 @@ done
 rm -rf in/*
 """
 
+# Everything the run before started ends first (kill does not spare what forks meanwhile): nothing meets the next run.
 _UNPACK = f"""
+kill -9 -1 2>/dev/null
 find /tmp /dev/shm -mindepth 1 -delete
 {_GIT}
 set -e
@@ -67,26 +72,27 @@ git checkout-index -q -a
 rm /tmp/index
 """
 
-# Everything the run started ends first (kill does not spare what forks meanwhile), so that nothing forges the report
-# while it is read and nothing meets the next run.
-_REPORT = 'kill -9 -1 2>/dev/null; exec head -c "$1" -- "$2"'
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """The start commit's tree, what the diffs changed in it, and which of the markers are at its root."""
+
+    base: str
+    touched: tuple[TouchedPath, ...]
+    markers: frozenset[str]
 
 
-async def prepare(
-    environment: Environment, workspace: Mapping[str, bytes], commit: str, patches: Sequence[Patch], limits: Limits
-) -> tuple[str, tuple[TouchedPath, ...]]:
-    """Unpack the repository and apply the diffs; the start commit's tree and what the diffs changed in it.
-
-    `workspace` has MIRROR, BUNDLE or both. Raises NoVerdict where the commit is missing or a diff does not apply.
-    """
-    diffs = {f"{patch.seq:08}.patch": patch.diff for patch in patches}
-    await environment.write_files({**workspace, **diffs})
-    command = ["sh", "-c", _PREPARE, "prepare", commit, *diffs]
+async def prepare(environment: Environment, job: Job, markers: Iterable[str], limits: Limits) -> Prepared:
+    """Unpack the repository and apply the diffs. Raises NoVerdict where the commit is missing or one does not fit."""
+    diffs = {f"{patch.seq:08}.patch": patch.diff for patch in job.patches}
+    await environment.write_files({**job.workspace, **diffs})
+    # an empty list of markers would list everything
+    command = ["sh", "-c", _PREPARE, "prepare", job.commit, " ".join(markers) or ".no-marker", *diffs]
     done = await _trusted(environment, command, limits, RAW_BYTES)
-    _refuse_unprepared(done, commit)
-    trees, _, raw = done.output.partition(b"\n")
-    base, _, _final = trees.decode().partition(" ")
-    return base, touched_paths(raw)
+    _refuse_unprepared(done, job.commit)
+    first, _, raw = done.output.partition(b"\n")
+    base, _final, *root = first.decode().split()
+    return Prepared(base, touched_paths(raw), frozenset(root))
 
 
 async def variants(
@@ -109,14 +115,6 @@ async def unpack(environment: Environment, tree: str, limits: Limits) -> None:
     done = await environment.run(command, deadline_s=limits.prepare_timeout_s, output_bytes=limits.output_bytes)
     if done.exit_code != 0:
         raise NoVerdict(unverifiable("sandbox_exhausted", tail(done.output)))
-
-
-async def read_report(environment: Environment, path: str, limits: Limits) -> bytes | None:
-    """The report at `path`, after every process of the run was ended; None where there is none, or a larger one."""
-    command = ["sh", "-c", _REPORT, "report", str(limits.report_bytes), path]
-    done = await environment.run(command, deadline_s=limits.prepare_timeout_s, output_bytes=2 * limits.report_bytes)
-    whole = done.exit_code == 0 and len(done.output) < limits.report_bytes
-    return done.output if whole else None
 
 
 async def _trusted(environment: Environment, command: Sequence[str], limits: Limits, output_bytes: int) -> ExecResult:

@@ -21,7 +21,7 @@ import requests
 from docker.errors import APIError, DockerException, ImageNotFound, NotFound
 from docker.models.containers import Container
 from docker.types import LogConfig, Ulimit
-from docker.utils.socket import frames_iter
+from docker.utils.socket import STDOUT, frames_iter
 
 from sandbox.environment import INPUT, REPOSITORY, EngineAbsent, EngineLost, ExecResult, ImageMissing
 from sandbox.spec import MIB, Limits
@@ -39,19 +39,20 @@ T = TypeVar("T")
 
 
 class Containers:
-    """Makes containers of one image on one engine. Connects when first used."""
+    """Makes containers on one engine; `images` are names by key. Connects when first used."""
 
-    def __init__(self, docker_host: str | None, image: str, runtime: str, limits: Limits) -> None:
-        self._host, self._image, self._runtime, self._limits = docker_host, image, runtime, limits
+    def __init__(self, docker_host: str | None, images: Mapping[str, str], runtime: str, limits: Limits) -> None:
+        self._host, self._images, self._runtime, self._limits = docker_host, images, runtime, limits
         self._client: docker.DockerClient | None = None
         self._connecting = asyncio.Lock()
 
-    async def start(self, lifetime_s: float) -> ContainerEnvironment:
+    async def start(self, lifetime_s: float, image: str) -> ContainerEnvironment:
         """See Environments."""
         client = await self._connected()
         threads = ThreadPoolExecutor(2, thread_name_prefix="sandbox")
         try:
-            return await _in_thread(threads, self._start, client, threads, lifetime_s)
+            name = self._images.get(image, image)
+            return await _in_thread(threads, self._start, client, threads, lifetime_s, name)
         except BaseException:
             threads.shutdown(wait=False)
             raise
@@ -81,17 +82,17 @@ class Containers:
         return self._client
 
     def _start(
-        self, client: docker.DockerClient, threads: ThreadPoolExecutor, lifetime_s: float
+        self, client: docker.DockerClient, threads: ThreadPoolExecutor, lifetime_s: float, name: str
     ) -> ContainerEnvironment:
         try:
-            image = client.images.get(self._image)
+            image = client.images.get(name)
         except ImageNotFound as error:
-            raise ImageMissing(self._image) from error
+            raise ImageMissing(name) from error
         container = client.containers.create(image, **self._options(lifetime_s))
         try:
             lifeline = container.attach_socket(params={"stdin": 1, "stream": 1})
             container.start()
-            environment = ContainerEnvironment(container, threads, lifeline, self._facts(client, str(image.id)))
+            environment = ContainerEnvironment(container, threads, lifeline, self._facts(client, name, str(image.id)))
             environment.prepare()
         except BaseException:
             container.remove(force=True)
@@ -126,10 +127,10 @@ class Containers:
             "labels": {EXPIRES: str(round(time.time() + lifetime_s))},
         }
 
-    def _facts(self, client: docker.DockerClient, image_id: str) -> dict[str, str]:
+    def _facts(self, client: docker.DockerClient, image: str, image_id: str) -> dict[str, str]:
         limits = self._limits
         return {
-            "image": self._image,
+            "image": image,
             "image_id": image_id,
             "runtime": self._runtime,
             "engine": str(client.version()["Version"]),
@@ -170,11 +171,16 @@ class ContainerEnvironment:
         output_bytes: int,
         folder: str = "/",
         environment: Mapping[str, str] | None = None,
+        stdin: bytes | None = None,
+        report_bytes: int = 0,
     ) -> ExecResult:
         """See Environment."""
         started, output = time.monotonic_ns(), Capped(output_bytes)
+        report = Capped(report_bytes) if report_bytes else None
         how = {"user": PREPARING if trusted else RUNNING, "workdir": folder, "environment": dict(environment or {})}
-        reading = asyncio.ensure_future(_in_thread(self._threads, self._exec, list(command), how, output))
+        reading = asyncio.ensure_future(
+            _in_thread(self._threads, self._exec, list(command), how, output, report, stdin)
+        )
         try:
             done, _ = await asyncio.wait({reading}, timeout=deadline_s)
             if not done:
@@ -184,7 +190,8 @@ class ContainerEnvironment:
         finally:
             _forget(reading)
         duration_us = (time.monotonic_ns() - started) // 1000
-        return ExecResult(exit_code, output.joined(), output.truncated, not done, duration_us)
+        whole = None if report is None or report.truncated else report.joined()
+        return ExecResult(exit_code, output.joined(), output.truncated, not done, duration_us, whole)
 
     async def out_of_memory(self) -> bool:
         """See Environment."""
@@ -206,11 +213,20 @@ class ContainerEnvironment:
         with suppress(NotFound):
             self._container.remove(force=True)
 
-    def _exec(self, command: list[str], how: dict[str, Any], output: Capped) -> int:
-        name = self._api.exec_create(self._container.id, command, **how)["Id"]
+    def _exec(
+        self,
+        command: list[str],
+        how: dict[str, Any],
+        output: Capped,
+        report: Capped | None = None,
+        stdin: bytes | None = None,
+    ) -> int:
+        name = self._api.exec_create(self._container.id, command, stdin=stdin is not None, **how)["Id"]
         with _connection(self._api.exec_start(name, socket=True)) as connection:
-            for _, chunk in frames_iter(connection, tty=False):  # type: ignore[no-untyped-call]
-                output.add(chunk)
+            if stdin is not None:
+                getattr(connection, "_sock", connection).sendall(stdin)
+            for stream, chunk in frames_iter(connection, tty=False):  # type: ignore[no-untyped-call]
+                (report if stream == STDOUT and report else output).add(chunk)
         return int(self._api.exec_inspect(name)["ExitCode"])
 
     def _feed(self, command: list[str], data: bytes) -> None:

@@ -18,6 +18,7 @@ class ExecResult:
     """How a command ended. `exit_code` is None where it was killed at its deadline, with the whole environment.
 
     `output` is stdout and stderr together, at most the cap asked for: its first and last halves where `truncated`.
+    Where a report was asked for, `report` is stdout alone, None where it had more than the cap, and `output` the rest.
     """
 
     exit_code: int | None
@@ -25,6 +26,7 @@ class ExecResult:
     truncated: bool
     timed_out: bool
     duration_us: int
+    report: bytes | None = None
 
 
 class EngineAbsent(Exception):
@@ -57,9 +59,12 @@ class Environment(Protocol):
         output_bytes: int,
         folder: str = "/",
         environment: Mapping[str, str] | None = None,
+        stdin: bytes | None = None,
+        report_bytes: int = 0,
     ) -> ExecResult:
-        """Run a command in `folder` to its end or its deadline.
+        """Run a command in `folder` to its end or its deadline; a report of at most `report_bytes` where above 0.
 
+        The command must know how much to read of `stdin`, which has no end.
         `trusted` commands run as the user that owns the prepared files, others as one that can only read them.
         """
 
@@ -76,5 +81,8 @@ class Environment(Protocol):
 class Environments(Protocol):
     """Makes environments."""
 
-    async def start(self, lifetime_s: float) -> Environment:
-        """A new environment that ends by itself after `lifetime_s`. Raises EngineAbsent, EngineLost, ImageMissing."""
+    async def start(self, lifetime_s: float, image: str) -> Environment:
+        """A new environment that ends by itself after `lifetime_s`. `image` is a key of the settings' or a name.
+
+        Raises EngineAbsent, EngineLost, ImageMissing.
+        """

@@ -9,11 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from sandbox.environment import ExecResult
+from sandbox.spec import Statuses
 
 TAIL_CHARACTERS = 600
 KILLED = 137  # 128 + SIGKILL
-RAN_TESTS = frozenset({0, 1})  # pytest: all passed; some failed
-NO_TESTS = 5  # pytest: nothing was collected
 
 REASONS = {
     "no_start_commit": "the trace names no start commit, or one that its workspace does not hold",
@@ -80,19 +79,20 @@ def unfinished(run: str, result: ExecResult, limit_s: float, out_of_memory: bool
     return None
 
 
-def untrusted(run: str, result: ExecResult, has_report: bool, collected: int, not_passed: int) -> Outcome | None:
+def untrusted(
+    run: str, result: ExecResult, statuses: Statuses, collected: int | None, not_passed: int
+) -> Outcome | None:
     """What a run means whose exit status, report and counts do not fit together; None where they do.
 
-    `collected` counts the report's entries, `not_passed` those that failed or err. A run that never said it is done, or
-    says two things at once, must not count as passed (nor as failed: it may be the sandbox's limits that broke it).
+    `collected` counts the report's entries, None where there is no report; `not_passed` those that failed or err. A run
+    that never said it is done, or says two things at once, must not count as passed (nor as failed: it may be the
+    sandbox's limits that broke it).
     """
     code = result.exit_code
-    if code not in RAN_TESTS | {NO_TESTS}:
-        kind = "runner_failed" if has_report or code in {2, 3, 4} else "no_report"
+    if collected is None or code not in statuses.finished:
+        kind = "runner_failed" if collected or code in statuses.stopped else "no_report"
         return unverifiable(kind, f"run {run} ended with status {code}: {tail(result.output)}")
-    if not has_report:
-        return unverifiable("no_report", f"run {run} ended with status {code}: {tail(result.output)}")
-    if (code == NO_TESTS) != (collected == 0) or (code == 1) != (not_passed > 0):
+    if code != statuses.expected(collected, not_passed):
         counts = f"{collected} results of which {not_passed} not passed"
         return unverifiable("report_mismatch", f"run {run} ended with status {code}, its report has {counts}")
     return None

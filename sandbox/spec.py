@@ -1,11 +1,8 @@
-"""What is run: the four suite runs, the runner's command and the limits. Values only."""
+"""What is run: the four suite runs, and the limits. Values only."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-
-from sandbox.reports import Results, parse_junit
 
 MIB = 1024 * 1024
 WORK = "/tmp/work"  # where the tree under test is unpacked, inside the container only
@@ -54,36 +51,22 @@ def distinct_runs(trees: dict[str, str]) -> tuple[Run, ...]:
     return tuple(run for run in RUNS if first[trees[run.name]] == run.name)
 
 
-@dataclass(frozen=True, slots=True)
-class Runner:
-    """A test framework: the command that runs a whole suite in WORK, and the reader of the report it writes."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Statuses:
+    """What a test framework's exit statuses say."""
 
-    command: Callable[[str], tuple[str, ...]]
-    environment: tuple[tuple[str, str], ...]
-    parse: Callable[[bytes], Results]
+    all_passed: int = 0
+    some_failed: int = 1
+    no_tests: int | None = None  # nothing was collected; None where that counts as all passed
+    stopped: frozenset[int] = frozenset()  # it gave up by itself before running the tests
 
+    @property
+    def finished(self) -> frozenset[int | None]:
+        """The statuses after which a report is complete."""
+        return frozenset({self.all_passed, self.some_failed, self.no_tests} - {None})
 
-# pytest is imported before the tree under test is put on the path, so that no module of that tree can stand in for it;
-# then the path is what `python -m pytest` gives, and `src` for the usual layout without an installation.
-_LAUNCH = f"import sys, pytest; sys.path[:0] = ['{WORK}', '{WORK}/src']; sys.exit(pytest.main(sys.argv[1:]))"
-
-
-def _pytest(report: str) -> tuple[str, ...]:
-    options = ("-q", "--color=no", "--tb=short", "-p", "no:cacheprovider", "--continue-on-collection-errors")
-    return ("python3", "-P", "-c", _LAUNCH, *options, "-o", "junit_family=xunit1", f"--junitxml={report}")
-
-
-PYTEST = Runner(
-    command=_pytest,
-    environment=(
-        ("HOME", HOME),
-        ("PATH", "/usr/local/bin:/usr/bin:/bin"),
-        ("LANG", "C.UTF-8"),
-        ("TZ", "UTC"),
-        ("PYTHONHASHSEED", "0"),
-        ("PYTHONDONTWRITEBYTECODE", "1"),
-        # a *.dist-info folder in the tree would otherwise load itself into the runner as a plugin
-        ("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1"),
-    ),
-    parse=parse_junit,
-)
+    def expected(self, collected: int, not_passed: int) -> int:
+        """The status that fits a report of `collected` tests, of which `not_passed` failed or err."""
+        if not_passed:
+            return self.some_failed
+        return self.all_passed if collected or self.no_tests is None else self.no_tests

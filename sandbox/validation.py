@@ -5,16 +5,20 @@ Every way to end is an Outcome; only the failures of the machinery itself (Engin
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
-from sandbox.checkout import prepare, read_report, unpack, variants
+from sandbox.checkout import Prepared, prepare, unpack, variants
 from sandbox.environment import Environment, Environments, ExecResult
 from sandbox.failures import KILLED, NoVerdict, Outcome, unfinished, untrusted, unverifiable
 from sandbox.grading import count, flaky, grade
-from sandbox.patching import CONFIGURATION, Patch
+from sandbox.job import Job, Task
+from sandbox.patching import CONFIGURATION
 from sandbox.reports import NOT_PASSED, BadReport, Results
-from sandbox.spec import TRACE_AFTER, WORK, Limits, Runner, distinct_runs
+from sandbox.runners import MARKERS, choose
+from sandbox.runners.runner import Plan, Runner
+from sandbox.spec import TRACE_AFTER, WORK, Limits, distinct_runs
 from schemas.records import SuiteRun, TestOutcome
 
 REPEAT = "repeat"
@@ -31,37 +35,55 @@ class Evidence:
 
 
 async def validate(
-    environments: Environments,
-    workspace: Mapping[str, bytes],
-    commit: str,
-    patches: Sequence[Patch],
-    runner: Runner,
-    limits: Limits,
-    nonce: Callable[[], str],
+    environments: Environments, job: Job, limits: Limits, nonce: Callable[[], str]
 ) -> tuple[Outcome, Evidence]:
-    """Run the protocol. `nonce` gives a new unguessable file name for each report.
+    """Run the protocol. `nonce` gives a new secret for each run.
 
     Raises EngineAbsent, EngineLost and ImageMissing.
     """
-    environment = await environments.start(limits.lifetime_s)
-    suites = _Suites(environment, runner, limits, nonce, Evidence(environment=environment.describe()))
+    evidence = Evidence()
     try:
-        outcome = await _protocol(suites, workspace, commit, patches)
+        outcome = await _protocol(environments, job, limits, nonce, evidence)
     except NoVerdict as ended:
         outcome = ended.outcome
+    return outcome, evidence
+
+
+async def _protocol(
+    environments: Environments, job: Job, limits: Limits, nonce: Callable[[], str], evidence: Evidence
+) -> Outcome:
+    async with _prepared(environments, job, limits) as (environment, runner, prepared):
+        evidence.environment |= {"runner": runner.name} | environment.describe()
+        suites = _Suites(environment, runner, job.task, limits, nonce, evidence)
+        return await _four_runs(suites, prepared)
+
+
+@asynccontextmanager
+async def _prepared(
+    environments: Environments, job: Job, limits: Limits
+) -> AsyncIterator[tuple[Environment, Runner, Prepared]]:
+    """The environment that the job's runner needs, which only its prepared tree tells where the task does not."""
+    runner = choose(job.task, ())
+    environment = await environments.start(limits.lifetime_s, job.image or runner.image)
+    try:
+        prepared = await prepare(environment, job, MARKERS, limits)
+        chosen = choose(job.task, prepared.markers)
+        if chosen.image != runner.image and job.image is None:
+            await environment.close()
+            environment = await environments.start(limits.lifetime_s, chosen.image)
+            prepared = await prepare(environment, job, MARKERS, limits)
+        yield environment, chosen, prepared
     finally:
         await environment.close()
-    return outcome, suites.evidence
 
 
-async def _protocol(suites: _Suites, workspace: Mapping[str, bytes], commit: str, patches: Sequence[Patch]) -> Outcome:
-    base, touched = await prepare(suites.environment, workspace, commit, patches, suites.limits)
-    trees = await variants(suites.environment, base, touched, suites.limits)
+async def _four_runs(suites: _Suites, prepared: Prepared) -> Outcome:
+    trees = await variants(suites.environment, prepared.base, prepared.touched, suites.limits)
     evidence = suites.evidence
     evidence.environment |= {f"tree_{name}": tree for name, tree in trees.items()}
     by_tree = {trees[run.name]: await suites.run(run.name, trees[run.name]) for run in distinct_runs(trees)}
     results = {name: by_tree[tree] for name, tree in trees.items()}
-    grading = grade(results, any(path.part == CONFIGURATION for path in touched))
+    grading = grade(results, any(path.part == CONFIGURATION for path in prepared.touched))
     evidence.tests, evidence.final = grading.tests, results[TRACE_AFTER.name]
     if grading.decisive is None:
         return grading.outcome
@@ -75,6 +97,7 @@ class _Suites:
 
     environment: Environment
     runner: Runner
+    task: Task
     limits: Limits
     nonce: Callable[[], str]
     evidence: Evidence
@@ -82,31 +105,35 @@ class _Suites:
     async def run(self, name: str, tree: str) -> Results:
         """The results of one run. Raises NoVerdict where there are none that can be trusted."""
         await unpack(self.environment, tree, self.limits)
-        report = f"/tmp/report-{self.nonce()}.xml"
+        plan = Plan(selection=self.task.selection, nonce=self.nonce())
         done = await self.environment.run(
-            self.runner.command(report),
+            self.runner.command(plan),
             deadline_s=self.limits.run_timeout_s,
             output_bytes=self.limits.output_bytes,
             folder=WORK,
-            environment=dict(self.runner.environment),
+            environment=self.runner.environment,
+            stdin=self.runner.stdin(plan) or None,
+            report_bytes=self.limits.report_bytes,
         )
-        results, failure = await self._read(name, done, report)
+        results, failure = await self._read(name, done, plan)
         self.evidence.runs.append(_suite_run(name, done, results))
         if failure is not None:
             raise NoVerdict(failure)
         return results
 
-    async def _read(self, name: str, done: ExecResult, path: str) -> tuple[Results, Outcome | None]:
+    async def _read(self, name: str, done: ExecResult, plan: Plan) -> tuple[Results, Outcome | None]:
         out_of_memory = done.exit_code == KILLED and await self.environment.out_of_memory()
         if failure := unfinished(name, done, self.limits.run_timeout_s, out_of_memory):
             return {}, failure
-        report = await read_report(self.environment, path, self.limits)
         try:
-            results = {} if report is None else self.runner.parse(report)
+            results = self.runner.parse(done.report, plan) if done.report else None
         except BadReport as error:
             return {}, unverifiable("bad_report", f"run {name}: {error}")
-        not_passed = sum(status in NOT_PASSED for status in results.values())
-        return results, untrusted(name, done, report is not None, len(results), not_passed)
+        if done.report is None:
+            return {}, unverifiable("bad_report", f"run {name}: more than {self.limits.report_bytes} bytes")
+        not_passed = sum(status in NOT_PASSED for status in (results or {}).values())
+        collected = None if results is None else len(results)
+        return results or {}, untrusted(name, done, self.runner.statuses, collected, not_passed)
 
 
 def _suite_run(name: str, done: ExecResult, results: Results) -> SuiteRun:

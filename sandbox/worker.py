@@ -19,8 +19,9 @@ from pipeline.objectstore import ObjectStore
 from pipeline.telemetry import logger
 from sandbox.environment import EngineAbsent, EngineLost, Environments, ImageMissing
 from sandbox.failures import NoVerdict, Outcome, infra_failure, unverifiable
+from sandbox.job import Job
 from sandbox.patching import patches_of
-from sandbox.spec import Limits, Runner
+from sandbox.spec import Limits
 from sandbox.validation import Evidence, validate
 from sandbox.verdicts import validated
 from sandbox.workspace import find_workspace
@@ -33,7 +34,7 @@ log = logger(__name__)
 class Validator:
     """Validates one revision at a time per call of `handle`; calls may overlap.
 
-    `nonce` gives unguessable names, `pauses_s` the waits between attempts after a failure of the engine.
+    `nonce` gives unguessable secrets, `pauses_s` the waits between attempts after a failure of the engine.
     """
 
     environments: Environments
@@ -41,7 +42,6 @@ class Validator:
     publish: Callable[[TraceValidated], Awaitable[None]]
     clock: Clock
     nonce: Callable[[], str]
-    runner: Runner
     limits: Limits
     repos: Path | None
     pauses_s: Sequence[float] = (1.0, 5.0)
@@ -64,13 +64,13 @@ class Validator:
     async def _validate(self, record: TraceAssembled, document: dict[str, Any]) -> tuple[Outcome, Evidence]:
         if not record.start_commit:
             raise NoVerdict(unverifiable("no_start_commit"))
-        patches = patches_of(document["events"])
         limit = self.limits.repository_bytes // 3  # the repository is there as a file and unpacked, with new objects
+        patches = patches_of(document["events"])
         workspace = await find_workspace(record, document, self.repos, self.store, limit)
-        commit = record.start_commit
+        job = Job(workspace=workspace, commit=record.start_commit, patches=patches)
 
         async def attempt() -> tuple[Outcome, Evidence]:
-            made = await validate(self.environments, workspace, commit, patches, self.runner, self.limits, self.nonce)
+            made = await validate(self.environments, job, self.limits, self.nonce)
             self._engine_seen = True
             return made
 

@@ -21,14 +21,14 @@ def limits() -> Limits:
 
 @pytest.fixture
 def containers(docker_host: str, limits: Limits) -> Iterator[Containers]:
-    made = Containers(docker_host, IMAGE, "runc", limits)
+    made = Containers(docker_host, {"python": IMAGE}, "runc", limits)
     yield made
     made.close()
 
 
 @pytest.fixture
 async def environment(containers: Containers) -> AsyncIterator[ContainerEnvironment]:
-    started = await containers.start(60)
+    started = await containers.start(60, "python")
     yield started
     await started.close()
 

@@ -119,8 +119,8 @@ import asyncio, os
 from sandbox.container import Containers
 from sandbox.spec import MIB, Limits
 async def main():
-    made = Containers({docker_host!r}, {IMAGE!r}, "runc", Limits(run_timeout_s=5, memory_bytes=256 * MIB, pids=64))
-    environment = await made.start(600)
+    made = Containers({docker_host!r}, {{}}, "runc", Limits(run_timeout_s=5, memory_bytes=256 * MIB, pids=64))
+    environment = await made.start(600, {IMAGE!r})
     print(environment._container.id, flush=True)
     os.kill(os.getpid(), 9)
 asyncio.run(main())
@@ -151,7 +151,7 @@ async def test_leftovers_are_swept_and_live_containers_are_not(
 
 async def test_an_absent_engine_and_an_absent_image_are_told_apart(docker_host: str, limits: Limits) -> None:
     with pytest.raises(EngineAbsent):
-        await Containers("unix:///nonexistent.sock", IMAGE, "runc", limits).start(10)
-    without_image = Containers(docker_host, "pr-telemetry/no-such-image:1", "runc", limits)
+        await Containers("unix:///nonexistent.sock", {}, "runc", limits).start(10, IMAGE)
+    without_image = Containers(docker_host, {"python": "pr-telemetry/no-such-image:1"}, "runc", limits)
     with closing(without_image), pytest.raises(ImageMissing):
-        await without_image.start(10)
+        await without_image.start(10, "python")

@@ -12,8 +12,9 @@ import pytest
 from sandbox.checkout import BUNDLE, MIRROR
 from sandbox.container import Containers
 from sandbox.failures import Outcome
+from sandbox.job import Job, Task
 from sandbox.patching import patches_of
-from sandbox.spec import PYTEST, Limits
+from sandbox.spec import Limits
 from sandbox.validation import Evidence, validate
 from sandbox.workspace import pack_objects
 from tests.support.sandbox import CALC, FIXED, START, TESTS, Repository, edits, make_repository
@@ -42,9 +43,8 @@ class Sandbox:
         repository = self._repository
         workspace = more.get("workspace") or {MIRROR: pack_objects(repository.objects, 10**8)}
         commit, limits = more.get("commit", repository.commit), more.get("limits", self._limits)
-        outcome, self.evidence = await validate(
-            self._containers, workspace, commit, patches_of(events), PYTEST, limits, lambda: secrets.token_hex(16)
-        )
+        job = Job(workspace=workspace, commit=commit, patches=patches_of(events), task=more.get("task", Task()))
+        outcome, self.evidence = await validate(self._containers, job, limits, lambda: secrets.token_hex(16))
         return outcome
 
     async def verdict(self, after: dict[str, str], start: dict[str, str] | None = None, **more: Any) -> str:

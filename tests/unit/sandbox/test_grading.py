@@ -8,6 +8,7 @@ from sandbox.environment import ExecResult
 from sandbox.failures import REASONS, unfinished, untrusted
 from sandbox.grading import compare, flaky, grade
 from sandbox.reports import Results
+from sandbox.runners.python import PYTEST
 
 ADD, SUB, OWN = "t/test_a.py::test_add", "t/test_a.py::test_sub", "t/test_own.py::test_own"
 BUGGY = {ADD: "failed", SUB: "passed"}
@@ -114,7 +115,7 @@ def ended(code: int | None, timed_out: bool = False) -> ExecResult:
 def test_a_run_counts_only_when_status_and_report_agree(
     code: int, has_report: bool, collected: int, not_passed: int, reason: str | None
 ) -> None:
-    outcome = untrusted("original_after", ended(code), has_report, collected, not_passed)
+    outcome = untrusted("original_after", ended(code), PYTEST.statuses, collected if has_report else None, not_passed)
     assert (outcome.reason if outcome else None) == reason
     assert outcome is None or outcome.verdict == "unverifiable"
 

@@ -11,7 +11,7 @@ from pipeline.errors import Invalid
 from pipeline.objectstore import FolderStore
 from sandbox.container import Containers
 from sandbox.environment import EngineAbsent, EngineLost, ImageMissing
-from sandbox.spec import MIB, PYTEST, Limits
+from sandbox.spec import MIB, Limits
 from sandbox.worker import Validator
 from schemas.records import TraceCompleted, TraceValidated
 from tests.support.sandbox import FIXED, START, Repository, assembled, edits, make_repository
@@ -26,7 +26,7 @@ class Failing:
         self._errors = list(errors)
         self.attempts = 0
 
-    async def start(self, lifetime_s: float) -> NoReturn:
+    async def start(self, lifetime_s: float, image: str) -> NoReturn:
         self.attempts += 1
         raise self._errors.pop(0)
 
@@ -48,7 +48,6 @@ class Worker:
             publish=self._publish,
             clock=iter(range(1_000_000, 9_000_000, 250)).__next__,
             nonce=lambda: "nonce",
-            runner=PYTEST,
             limits=LIMITS,
             repos=repository.folder.parent,
             pauses_s=(0.0, 0.0),
@@ -87,7 +86,7 @@ async def test_an_engine_that_was_there_and_went_is_lost_not_absent(repository: 
 
 
 async def test_a_validation_belongs_to_its_revision(repository: Repository, tmp_path: Path) -> None:
-    worker = Worker(Containers("unix:///nonexistent.sock", "image", "runc", LIMITS), repository, tmp_path)
+    worker = Worker(Containers("unix:///nonexistent.sock", {}, "runc", LIMITS), repository, tmp_path)
     assert await worker.verdict() == ("unverifiable", "no_docker")
     (published,) = worker.published
     expected = assembled("team/calc", repository.commit, [])

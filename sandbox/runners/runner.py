@@ -1,0 +1,40 @@
+"""The port to a test framework: how its tests are started, and how what it wrote is read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from sandbox.reports import Results
+from sandbox.spec import Statuses
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """One run: files or test ids to run (all where empty), and a secret of this run alone."""
+
+    selection: tuple[str, ...]
+    nonce: str
+
+
+def _nothing(_: Plan) -> bytes:
+    return b""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Runner:
+    """A test framework. Its image has `sh`, `git` and `tar` besides: the tree is made in the same container.
+
+    `command` runs the tests in spec.WORK: the report goes to standard output, whatever tests print to standard error.
+    `stdin` is what the command reads first, before any code of the tree runs. `parse` reads the report into one status
+    per test id (`file::test`) and raises BadReport; ids without `::` are files that could not be loaded.
+    """
+
+    name: str
+    image: str  # the key of the image in Containers' images, which come from the settings
+    markers: tuple[str, ...]  # files at the root of the start commit that choose this runner
+    environment: Mapping[str, str]
+    command: Callable[[Plan], tuple[str, ...]]
+    parse: Callable[[bytes, Plan], Results]
+    stdin: Callable[[Plan], bytes] = _nothing
+    statuses: Statuses = field(default_factory=Statuses)
