@@ -6,45 +6,73 @@ links nor hooks of the repository have a say. Each tree's id then names exactly 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from sandbox.environment import REPOSITORY, Environment, ExecResult
 from sandbox.failures import NoVerdict, tail, unverifiable
 from sandbox.job import Job
-from sandbox.patching import SOURCE, TEST, TouchedPath, index_lines, touched_paths
+from sandbox.patching import SOURCE, TEST, Patch, TouchedPath, displaced, index_lines, touched_paths
 from sandbox.spec import HOME, RUNS, WORK, Limits
 
-MIRROR, BUNDLE = "mirror.tar", "workspace.bundle"
+MIRROR, BUNDLE, PLAN = "mirror.tar", "workspace.bundle", "plan"
+SAME, DIFFERENT, ABSENT = "same", "different", "absent"  # a file beside its client's claim; line endings do not count
+_AT_ONCE = 64  # files that are compared at once: all of them may not fit into the container's memory
+_SHA256_DIGITS = 64
+NAMED = 5  # edits or paths named in a detail
 RAW_BYTES = 8 * 1024 * 1024
 _BAD_WORKSPACE, _NO_COMMIT, _NO_APPLY = 20, 21, 22
 _GIT = f"""
 export GIT_DIR={REPOSITORY}/repo.git GIT_CONFIG_NOSYSTEM=1 GIT_CONFIG_GLOBAL=/dev/null HOME=/tmp LC_ALL=C.UTF-8
+export GIT_CONFIG_COUNT=1 GIT_CONFIG_KEY_0=core.protectHFS GIT_CONFIG_VALUE_0=true
 cd {REPOSITORY}
 """
 
 # git wants as much context after a change as before it, else only at the file's end; editors cut it, hence a second try
 _PREPARE = f"""{_GIT}
 set -e
-git init -q --bare repo.git
+git init -q --bare --object-format="$2" repo.git
 if [ -e in/{MIRROR} ]; then tar -xf in/{MIRROR} -C repo.git; fi
 if [ -e in/{BUNDLE} ]; then
   git bundle unbundle in/{BUNDLE} >log 2>&1 || {{ cat log; exit {_BAD_WORKSPACE}; }}
 fi
-base=$(git rev-parse -q --verify "$1^{{commit}}" 2>log) || {{ cat log; exit {_NO_COMMIT}; }}
+base=$(git rev-parse -q --verify "$1^{{tree}}" 2>log) || {{ cat log; exit {_NO_COMMIT}; }}
 git read-tree "$base" 2>log || {{ cat log; exit {_BAD_WORKSPACE}; }}
-markers=$2
-shift 2
-for patch in "$@"; do
-  git apply --cached --whitespace=nowarn "in/$patch" 2>/dev/null ||
-    git apply --cached --whitespace=nowarn --unidiff-zero "in/$patch" >log 2>&1 ||
+applies() {{
+  git apply --cached --whitespace=nowarn "-p$1" "in/$2" 2>/dev/null ||
+    git apply --cached --whitespace=nowarn --unidiff-zero "-p$1" "in/$2" >log 2>&1
+}}
+while read -r patch strip path; do
+  applies "$strip" "$patch" || {{ [ -e "in/$patch.otherwise" ] && applies "$strip" "$patch.otherwise"; }} ||
     {{ echo "$patch"; cat log; exit {_NO_APPLY}; }}
+  if [ -n "$path" ]; then
+    git ls-files -s -- ":(literal)$path" | while read -r mode blob _; do
+      case "$mode" in 100*) printf '%s %s\\t%s\\n' "$mode" "$blob" "$patch" >>claims;; esac
+    done
+  fi
+done <in/{PLAN}
+rm -rf in/* log
+echo "$base $(git write-tree)" $(git ls-tree --name-only "$base" -- $3)
+[ ! -e claims ] || split -l {_AT_ONCE} claims claims.
+export GIT_INDEX_FILE=claims.index
+for part in claims.*; do
+  [ -e "$part" ] || break
+  git update-index --add --index-info <"$part"
+  git --work-tree=. checkout-index -a --prefix=claimed/
+  cd claimed
+  sha256sum *
+  sed -z -i 's/\\r\\n/\\n/g' *
+  sha256sum *
+  sed -z -i 's/\\n/\\r\\n/g' *
+  sha256sum *
+  cd ..
+  rm -rf claimed claims.index
 done
-rm -rf in/*
-final=$(git write-tree)
-base=$(git rev-parse "$base^{{tree}}")
-echo "$base $final" $(git ls-tree --name-only "$base" -- $markers)
-exec git diff-tree -r -z --raw --no-renames --no-abbrev "$base" "$final"
+unset GIT_INDEX_FILE
+rm -rf claims*
+echo
+exec git diff-tree -r -z --raw --no-renames --no-abbrev "$base" "$(git write-tree)"
 """
 
 _VARIANT = f"""{_GIT}
@@ -75,24 +103,81 @@ rm /tmp/index
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """The start commit's tree, what the diffs changed in it, and which of the markers are at its root."""
+    """The trees of the start commit and after every diff, what differs, and the markers at the start's root.
+
+    `compared` has every edit whose buffer a client described, in order: its file was SAME, DIFFERENT or ABSENT.
+    """
 
     base: str
+    final: str
     touched: tuple[TouchedPath, ...]
+    compared: tuple[tuple[Patch, str], ...]
     markers: frozenset[str]
+
+    def facts(self) -> dict[str, str]:
+        """What goes into the record of the validation."""
+        counts = Counter(state for _, state in self.compared)
+        differing = named([patch for patch, state in self.compared if state == DIFFERENT])
+        facts = {f"buffers_{state}": str(counts[state]) for state in (SAME, DIFFERENT, ABSENT)}
+        return {"tree_start": self.base, "tree_final": self.final, **facts, "buffers_differing": differing}
+
+    def refuse_unlike(self) -> None:
+        """Raises NoVerdict where the final tree is not the one that the client had, or not all of it is here.
+
+        Of each file the last description counts: one that an earlier edit missed tells nothing about what is tested.
+        """
+        last = {patch.claim.path: (patch, state) for patch, state in self.compared if patch.claim}
+        if differing := [patch for patch, state in last.values() if state == DIFFERENT]:
+            raise NoVerdict(unverifiable("buffer_mismatch", named(differing)))
+        submodules = tuple(path for path in self.touched if path.submodule)
+        for reason, paths in (("submodule_changed", submodules), ("tests_displaced", displaced(self.touched))):
+            if paths:
+                names = (path.path.decode(errors="replace") for path in paths[:NAMED])
+                raise NoVerdict(unverifiable(reason, ", ".join(names)))
+
+
+def named(patches: Sequence[Patch]) -> str:
+    """The first of these edits in words."""
+    more = f" and {len(patches) - NAMED} more" if len(patches) > NAMED else ""
+    return ", ".join(f"event {p.seq} ({p.claim.path if p.claim else ''})" for p in patches[:NAMED]) + more
 
 
 async def prepare(environment: Environment, job: Job, markers: Iterable[str], limits: Limits) -> Prepared:
-    """Unpack the repository and apply the diffs. Raises NoVerdict where the commit is missing or one does not fit."""
-    diffs = {f"{patch.seq:08}.patch": patch.diff for patch in job.patches}
-    await environment.write_files({**job.workspace, **diffs})
+    """Unpack the repository and apply the diffs, one after the other. The job's commit may also be the id of a tree.
+
+    Raises NoVerdict where the commit is missing or a diff does not apply.
+    """
+    by_name = {f"{number}-event-{patch.seq}": patch for number, patch in enumerate(job.patches)}
+    await environment.write_files({**job.workspace, **_inputs(by_name)})
+    object_format = "sha256" if len(job.commit) == _SHA256_DIGITS else "sha1"
     # an empty list of markers would list everything
-    command = ["sh", "-c", _PREPARE, "prepare", job.commit, " ".join(markers) or ".no-marker", *diffs]
-    done = await _trusted(environment, command, limits, RAW_BYTES)
+    parameters = (job.commit, object_format, " ".join(markers) or ".no-marker")
+    done = await _trusted(environment, ["sh", "-c", _PREPARE, "prepare", *parameters], limits, RAW_BYTES)
     _refuse_unprepared(done, job.commit)
-    first, _, raw = done.output.partition(b"\n")
-    base, _final, *root = first.decode().split()
-    return Prepared(base, touched_paths(raw), frozenset(root))
+    head, _, raw = done.output.partition(b"\n\n")
+    first, *checks = head.decode().splitlines()
+    base, final, *root = first.split()
+    return Prepared(base, final, touched_paths(raw), _compared(by_name, checks), frozenset(root))
+
+
+def _inputs(patches: Mapping[str, Patch]) -> dict[str, bytes]:
+    """The diffs as files, and PLAN: their names in order, each with its strip level and the path to compare, if any."""
+    paths = {name: patch.claim.path if patch.claim else "" for name, patch in patches.items()}
+    lines = (f"{name} {patch.strip} {paths[name]}\n" for name, patch in patches.items())
+    diffs = {name: patch.diff for name, patch in patches.items()}
+    others = {f"{name}.otherwise": patch.otherwise for name, patch in patches.items() if patch.otherwise}
+    return {PLAN: "".join(lines).encode(), **diffs, **others}
+
+
+def _compared(patches: Mapping[str, Patch], checks: Iterable[str]) -> tuple[tuple[Patch, str], ...]:
+    """Each claim and its state, from lines of sha256sum: of a file as it is and with either line endings."""
+    found: dict[str, set[str]] = {}
+    for check in checks:
+        digest, _, name = check.partition("  ")
+        found.setdefault(name, set()).add(digest)
+    claims = ((name, patch, patch.claim.sha256) for name, patch in patches.items() if patch.claim)
+    states = ((p, ABSENT if name not in found else SAME if it in found[name] else DIFFERENT) for name, p, it in claims)
+    return tuple(states)
 
 
 async def variants(
@@ -114,7 +199,8 @@ async def unpack(environment: Environment, tree: str, limits: Limits) -> None:
     command = ["sh", "-c", _UNPACK, "unpack", tree]
     done = await environment.run(command, deadline_s=limits.prepare_timeout_s, output_bytes=limits.output_bytes)
     if done.exit_code != 0:
-        raise NoVerdict(unverifiable("sandbox_exhausted", tail(done.output)))
+        reason = "path_too_long" if b"File name too long" in done.output else "sandbox_exhausted"
+        raise NoVerdict(unverifiable(reason, tail(done.output)))
 
 
 async def _trusted(environment: Environment, command: Sequence[str], limits: Limits, output_bytes: int) -> ExecResult:

@@ -7,13 +7,14 @@ from the start commit, tests do in the original runs.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import PurePosixPath
 from typing import Any
 
 from pipeline.redacted import PLACEHOLDER
+from sandbox.diffs import appliable, edited_path, other_line_endings, strip_level
 from sandbox.failures import NoVerdict, unverifiable
 
 SOURCE, TEST, CONFIGURATION = "source", "test", "configuration"
@@ -41,19 +42,30 @@ _CONFIGURATION_FOLDERS = ("*.dist-info", "*.egg-info")  # packaging reads entry 
 _TEST_NAMES = ("test_*.py", "*_test.py", "tests.py", "test.py", "*_tests.py")
 _TEST_FOLDERS = ("test", "tests", "__tests__")
 
-_GIT_HEADER = re.compile(r"^diff --git ", re.MULTILINE)
-_FILE_HEADER = re.compile(r"^--- (?P<old>[^\n]*)\n\+\+\+ (?P<new>[^\n]*)\n(?=@@ )", re.MULTILINE)
-_NEW_FILE = re.compile(r"@@ -0,0 ")
-_ABSENT = "/dev/null"
-_GITLINK = "160000"
+_NOTHING, _GITLINK = "000000", "160000"
+_UNLISTED = re.compile(r"[\n\t\0\ud800-\udfff]|\A | \Z")  # what a line of a list cannot hold
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What a client says of its buffer after an edit: the file's path in the repository and the SHA-256 in hex."""
+
+    path: str
+    sha256: str
 
 
 @dataclass(frozen=True, slots=True)
 class Patch:
-    """One diff, ready for `git apply -p1`, and the event it comes from."""
+    """One diff for `git apply -p<strip>`, and the event it comes from.
+
+    `otherwise` is the same diff in the other line endings, for when it does not apply as it is.
+    """
 
     seq: int
     diff: bytes
+    strip: int = 1
+    otherwise: bytes = b""
+    claim: Claim | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +78,16 @@ class TouchedPath:
     path: bytes
     mode: str
     blob: str
+
+    @property
+    def removed(self) -> bool:
+        """Whether the final tree has nothing there."""
+        return self.mode == _NOTHING
+
+    @property
+    def submodule(self) -> bool:
+        """Whether the final tree has a submodule there, whose content is elsewhere."""
+        return self.mode == _GITLINK
 
     @property
     def part(self) -> str:
@@ -86,29 +108,25 @@ def patches_of(events: Iterable[Mapping[str, Any]]) -> tuple[Patch, ...]:
     for event in sources:
         if PLACEHOLDER.search(event["diff_unified"]):
             raise NoVerdict(unverifiable("redacted", f"event {event['seq']}"))
-    return tuple(Patch(e["seq"], appliable(e["diff_unified"], e.get("file_path")).encode()) for e in sources)
+    return tuple(_patch(event) for event in sources)
 
 
-def appliable(diff: str, file_path: str | None) -> str:
-    """The diff with `a/` and `b/` paths, as `git apply` expects it, whatever editor wrote it.
-
-    A git diff is left as it is. Bare hunks get the headers of `file_path`; headers without prefixes get them.
-    """
-    text = diff if diff.endswith("\n") else diff + "\n"
-    if _GIT_HEADER.search(text):
-        return text
-    if text.startswith("@@ ") and file_path is not None:
-        old = _ABSENT if _NEW_FILE.match(text) else file_path
-        text = f"--- {old}\n+++ {file_path}\n{text}"
-    return _FILE_HEADER.sub(lambda header: _with_prefixes(header, file_path), text)
+def _patch(event: Mapping[str, Any]) -> Patch:
+    seq, path = event["seq"], event.get("file_path")
+    text = appliable(event["diff_unified"], path)
+    try:
+        diff, otherwise = (each.encode(errors="surrogateescape") for each in (text, other_line_endings(text)))
+    except UnicodeEncodeError as error:
+        raise NoVerdict(unverifiable("patch_does_not_apply", f"event {seq}: {error.reason}")) from error
+    return Patch(seq, diff, strip_level(text), otherwise, _claim(event, text))
 
 
-def _with_prefixes(header: re.Match[str], file_path: str | None) -> str:
-    old, new = (header[side].split("\t")[0].rstrip() for side in ("old", "new"))
-    prefixed = (old == _ABSENT or old.startswith("a/")) and (new == _ABSENT or new.startswith("b/"))
-    if not prefixed or file_path in (old, new):
-        old, new = (path if path == _ABSENT else mark + path for mark, path in (("a/", old), ("b/", new)))
-    return f"--- {old}\n+++ {new}\n"
+def _claim(event: Mapping[str, Any], text: str) -> Claim | None:
+    claimed, path = event.get("buffer_hash_after"), event.get("file_path")
+    edited = edited_path(text, path) if claimed and path else None
+    if not claimed or edited is None or _UNLISTED.search(edited):
+        return None
+    return Claim(edited, claimed.removeprefix("sha256:"))
 
 
 def touched_paths(raw: bytes) -> tuple[TouchedPath, ...]:
@@ -118,10 +136,24 @@ def touched_paths(raw: bytes) -> tuple[TouchedPath, ...]:
     return tuple(TouchedPath(path, m[1], m[3]) for m, path in zip(meta, fields[1::2], strict=False))
 
 
+def displaced(touched: Iterable[TouchedPath]) -> tuple[TouchedPath, ...]:
+    """What was removed to make room for a path of another part: a file where a folder was, or a folder for a file."""
+    by_path = {t.path: t for t in touched}
+    pairs = ((t, by_path[above]) for t in by_path.values() for above in _folders(t.path) if above in by_path)
+    return tuple(t if t.removed else above for t, above in pairs if t.part != above.part and t.removed != above.removed)
+
+
+def _folders(path: bytes) -> Iterator[bytes]:
+    while b"/" in path:
+        path = path.rpartition(b"/")[0]
+        yield path
+
+
 def index_lines(touched: Iterable[TouchedPath], parts: Iterable[str]) -> bytes:
     """Input of `git update-index -z --index-info` that takes the touched paths of these parts to their final state."""
     wanted = frozenset(parts)
-    return b"".join(f"{t.mode} {t.blob}\t".encode() + t.path + b"\0" for t in touched if t.part in wanted)
+    chosen = sorted((t for t in touched if t.part in wanted), key=lambda t: not t.removed)  # a file may follow a folder
+    return b"".join(f"{t.mode} {t.blob}\t".encode() + t.path + b"\0" for t in chosen)
 
 
 def part_of(path: str) -> str:

@@ -78,6 +78,8 @@ async def _prepared(
 
 
 async def _four_runs(suites: _Suites, prepared: Prepared) -> Outcome:
+    suites.evidence.environment |= prepared.facts()
+    prepared.refuse_unlike()
     trees = await variants(suites.environment, prepared.base, prepared.touched, suites.limits)
     evidence = suites.evidence
     evidence.environment |= {f"tree_{name}": tree for name, tree in trees.items()}

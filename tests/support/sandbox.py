@@ -60,6 +60,18 @@ def make_repository(folder: Path, files: Mapping[str, str]) -> Repository:
     return Repository(folder, commit.stdout.strip())
 
 
+def git(folder: Path, *arguments: str, data: bytes | None = None) -> bytes:
+    """What a git command in `folder` prints."""
+    return subprocess.run([*_GIT, *arguments], cwd=folder, input=data, check=True, capture_output=True).stdout
+
+
+def commit(folder: Path) -> str:
+    """Commit whatever the folder holds, on top of its last commit; the new commit's id."""
+    git(folder, "add", "-f", "-A", ".")
+    git(folder, "commit", "-q", "--allow-empty", "-m", "Next")
+    return git(folder, "rev-parse", "HEAD").decode().strip()
+
+
 def workspace_key(assembled: TraceAssembled, bundle: bytes) -> str:
     """Where the gateway would have stored the bundle of this trace."""
     return artifact_key(assembled.project, assembled.trace_id, digest(bundle), private=True)

@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.redacted import placeholder
+from sandbox.diffs import appliable
 from sandbox.failures import NoVerdict
-from sandbox.patching import TouchedPath, appliable, index_lines, part_of, patches_of, touched_paths
+from sandbox.patching import TouchedPath, index_lines, part_of, patches_of, touched_paths
 
 HUNK = "@@ -1,2 +1,2 @@\n one\n-two\n+2\n"
 
