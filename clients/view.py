@@ -84,6 +84,11 @@ def _print_verdict(console: Console, validation: Document) -> None:
     line.append("".join(f"  {printable(validation[name])}" for name in ("level", "reason") if validation.get(name)), "")
     line.append(f"  {validation.get('tests_passed', 0)} passed, {validation.get('tests_failed', 0)} failed", "dim")
     console.print(line)
+    if (claims := validation.get("claims_reproduced")) is not None:
+        said = f"{validation.get('claims_compared', 0)} test results that the client reported were compared: "
+        console.print(
+            Text(said, "dim").append("all reproduced" if claims else "not reproduced", "" if claims else "red")
+        )
     if validation.get("tests"):
         console.print(_tests(validation["tests"]))
     return None

@@ -7,7 +7,10 @@ import orjson
 from ingest_gateway.reads import Row, Whole
 
 TRACE_VERSION = "1.0"
-VERDICT = ("run_id", "verdict", "level", "reason", "detail", "tests_passed", "tests_failed", "environment")
+VERDICT = (
+    *("run_id", "verdict", "level", "reason", "detail", "tests_passed", "tests_failed", "environment"),
+    *("claims_reproduced", "claims_compared", "claims_incomparable"),
+)
 JUDGEMENT = ("run_id", "outcome", "overall", "reason", "rubric", "rubric_version", "judge", "model")
 TASK = {"id": "task_id", "title": "task_title", "description": "task_description"}
 SUMMARY = ("trace_id", "revision", "outcome", "stage", "created_at", "closed_at", "queryable_at")

@@ -27,7 +27,7 @@ TRACE = f"SELECT * FROM v1_traces WHERE {THIS}"
 STAGE = f"SELECT stage, revision FROM v1_traces WHERE {THIS}"
 EVENTS = f"""SELECT chain_index, event FROM v1_events
     WHERE {THIS} AND chain_index >= {{first:UInt32}} ORDER BY chain_index LIMIT {{limit:UInt32}}"""
-VALIDATION = f"SELECT * FROM v1_validations WHERE {THIS} AND latest ORDER BY run_id = 'live', started_at DESC LIMIT 1"
+VALIDATION = f"SELECT * FROM v1_validations WHERE {THIS} AND latest ORDER BY current DESC, started_at DESC LIMIT 1"
 TESTS = f"""SELECT test_id AS id, suite, before, after, category FROM v1_test_results
     WHERE {THIS} AND revision = {{revision:UInt32}} AND run_id = {{run_id:String}} ORDER BY suite, id"""
 SCORES = f"SELECT * FROM v1_scores WHERE {THIS} AND current ORDER BY criterion"

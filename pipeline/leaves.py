@@ -1,10 +1,12 @@
 """The leaves of the Merkle log: which bytes stand for a finished revision, a verdict and a score. Pure.
 
 A leaf is canonical JSON {head, kind, record, revision, trace_id}. `record` is the digest of the canonical JSON of the
-record behind it: its Avro fields by name, absent instead of null, without the document and where it lies (its digest is
-a field), `metrics` as the object that it is. All of that is public: whoever has the record can compute the leaf again.
+record behind it: its Avro fields by name, absent instead of null or at their default (so that a new field changes no
+leaf of before), without the document and where it lies (its digest is a field), `metrics` as the object that it is. All
+of that is public: whoever has the record can compute the leaf again.
 """
 
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -51,7 +53,10 @@ def leaf_of(record: Record) -> Leaf:
     if not isinstance(record, TraceAssembled | TraceValidated | TraceJudged):
         raise Invalid(f"a {type(record).__name__} has no leaf")
     kind = KINDS[type(record)]
-    fields = {name: value for name, value in plain(record).items() if name not in TRAVELS_APART}
+    defaults = {field.name: field.default for field in dataclasses.fields(record)}
+    said = (name for name, default in defaults.items() if getattr(record, name) != default)
+    whole = plain(record)
+    fields = {name: whole[name] for name in said if name not in TRAVELS_APART}
     try:
         if isinstance(record, TraceAssembled):
             fields["metrics"] = loads(record.metrics)

@@ -17,6 +17,7 @@ from pipeline.document import open_document
 from pipeline.errors import Invalid
 from pipeline.objectstore import ObjectStore
 from pipeline.telemetry import logger
+from sandbox.claims import Checked, check_claims
 from sandbox.environment import EngineAbsent, EngineLost, Environments, ImageMissing
 from sandbox.failures import NoVerdict, Outcome, infra_failure, unverifiable
 from sandbox.job import Job
@@ -54,14 +55,14 @@ class Validator:
         started_us = self.clock()
         document = await open_document(record, self.store)
         try:
-            outcome, evidence = await self._validate(record, document)
+            outcome, evidence, claims = await self._validate(record, document)
         except NoVerdict as ended:
-            outcome, evidence = ended.outcome, Evidence()
+            outcome, evidence, claims = ended.outcome, Evidence(), Checked()
         duration_us = max(self.clock() - started_us, 0)
-        await self.publish(validated(record, outcome, evidence, started_us, duration_us))
+        await self.publish(validated(record, outcome, evidence, claims, started_us, duration_us))
         log.info("validated", trace_id=record.trace_id, verdict=outcome.verdict, reason=outcome.reason)
 
-    async def _validate(self, record: TraceAssembled, document: dict[str, Any]) -> tuple[Outcome, Evidence]:
+    async def _validate(self, record: TraceAssembled, document: dict[str, Any]) -> tuple[Outcome, Evidence, Checked]:
         if not record.start_commit:
             raise NoVerdict(unverifiable("no_start_commit"))
         limit = self.limits.repository_bytes // 3  # the repository is there as a file and unpacked, with new objects
@@ -74,7 +75,9 @@ class Validator:
             self._engine_seen = True
             return made
 
-        return await self._persist(attempt)
+        outcome, evidence = await self._persist(attempt)
+        claims = check_claims(document["events"], patches[-1].seq if patches else None, evidence.final)
+        return outcome, evidence, claims
 
     async def _persist(self, attempt: Callable[[], Awaitable[tuple[Outcome, Evidence]]]) -> tuple[Outcome, Evidence]:
         for pause_s in (*self.pauses_s, None):

@@ -159,6 +159,16 @@ class TestOutcome:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DifferingClaim:
+    """One test of which the client claimed something else than the rerun shows."""
+
+    event_seq: int
+    id: str
+    claimed: str
+    rerun: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TraceValidated:
     """What re-running the tests in a clean sandbox showed."""
 
@@ -178,6 +188,12 @@ class TraceValidated:
     run_id: str
     started_at_us: int
     duration_us: int
+    claims_reproduced: bool | None = None
+    claims_compared: int = 0
+    claims_incomparable: int = 0
+    claims: tuple[DifferingClaim, ...] = ()
+    reproduced: bool | None = None
+    compared_with: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

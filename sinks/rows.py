@@ -151,8 +151,12 @@ def _validated(record: TraceValidated, _document: object) -> Rows:
         {"suite": t.suite, "test_id": t.id, "before": t.before, "after": t.after, "category": t.category}
         for t in record.tests
     ]
+    claims = [
+        {"event_seq": c.event_seq, "test_id": c.id, "claimed": c.claimed, "rerun": c.rerun} for c in record.claims
+    ]
     return {
         "test_results": [identity | test for test in tests],
+        "claims": [identity | claim for claim in claims],
         "validations": [identity | _validation(record)],
     }
 
@@ -177,6 +181,11 @@ def _validation(record: TraceValidated) -> Row:
         "environment": record.environment,
         "started_at": record.started_at_us,
         "duration_us": record.duration_us,
+        "claims_reproduced": record.claims_reproduced,
+        "claims_compared": record.claims_compared,
+        "claims_incomparable": record.claims_incomparable,
+        "reproduced": record.reproduced,
+        "compared_with": record.compared_with or "",
     }
 
 

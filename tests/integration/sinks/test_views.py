@@ -36,9 +36,9 @@ def test_copies_at_other_offsets_are_one(clickhouse: ClickHouse) -> None:
         _insert(clickhouse, finished(one), offset)
     counts = {view: len(_rows(clickhouse, view, one)) for view in ("v1_traces", "v1_progress", "v1_events")}
     assert counts == {"v1_traces": 1, "v1_progress": 1, "v1_events": 5}
-    results = ("v1_validations", "v1_test_results", "v1_judgements", "v1_scores", "v1_current_scores")
+    results = ("v1_validations", "v1_test_results", "v1_claims", "v1_judgements", "v1_scores", "v1_current_scores")
     assert {view: len(_rows(clickhouse, view, one)) for view in results} == dict(
-        zip(results, (1, 2, 1, 2, 2), strict=True)
+        zip(results, (1, 2, 1, 1, 2, 2), strict=True)
     )
 
 
@@ -49,6 +49,21 @@ def test_of_two_that_differ_the_one_further_in_the_log_counts(clickhouse: ClickH
     _insert(clickhouse, example(TraceValidated, one), 3)
     assert [row["verdict"] for row in _rows(clickhouse, "v1_validations", one)] == ["flaky"]
     assert [row["category"] for row in _rows(clickhouse, "v1_test_results", one)] == ["fail_to_pass"]
+
+
+def test_the_live_verdict_counts_whatever_later_runs_found(clickhouse: ClickHouse) -> None:
+    one = fresh_id()
+    _insert(clickhouse, finished(one), 1)
+    _insert(clickhouse, example(TraceValidated, one), 1)
+    again = {"run_id": "run-1", "verdict": "flaky", "reproduced": False, "compared_with": "live", "claims": ()}
+    _insert(clickhouse, example(TraceValidated, one, **again), 2)
+    columns = ("run_id", "verdict", "latest", "current", "claims_reproduced", "reproduced", "compared_with")
+    assert [tuple(row[name] for name in columns) for row in _rows(clickhouse, "v1_validations", one, "run_id")] == [
+        ("live", "fixed", True, True, False, None, ""),
+        ("run-1", "flaky", True, False, False, False, "live"),
+    ]
+    claims = _rows(clickhouse, "v1_claims", one)
+    assert [(row["run_id"], row["claimed"], row["rerun"]) for row in claims] == [("live", "failed", "passed")]
 
 
 def test_a_late_chunk_shows_the_new_revision_and_only_its_results_are_current(clickhouse: ClickHouse) -> None:

@@ -46,6 +46,8 @@ def document() -> dict[str, Any]:
                 "level": "verified",
                 "tests_passed": 6,
                 "tests_failed": 0,
+                "claims_reproduced": False,
+                "claims_compared": 3,
                 "tests": [{"id": "tests/test_x.py::test_a", "before": "failed", "after": "passed", "category": "f2p"}],
             },
             "judge": {
@@ -83,6 +85,7 @@ def test_a_person_can_follow_the_session(document: dict[str, Any]) -> None:
         "intact: yes  complete: NO",
         "gap at offset 7, 9: chunk 2 is missing",
         "fixed  verified  6 passed, 0 failed",
+        "3 test results that the client reported were compared: not reproduced",
         "4.15 of 5  rubric 1.0, judge heuristic",
         "5  causal_linking #3 #5",
         "edit follows note",

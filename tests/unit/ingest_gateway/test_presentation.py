@@ -46,6 +46,9 @@ VALIDATION = {
     "tests_passed": 3,
     "tests_failed": 0,
     "environment": {},
+    "claims_reproduced": None,
+    "claims_compared": 0,
+    "claims_incomparable": 2,
 }
 SCORE = {
     "run_id": "live",
@@ -88,7 +91,8 @@ def test_a_whole_trace() -> None:
     assert answer["integrity"]["status"] == "verified"
     assert answer["qa"]["validation"]["verdict"] == "fixed"
     assert answer["qa"]["validation"]["tests"][0]["category"] == "fail_to_pass"
-    assert "reason" not in answer["qa"]["validation"]
+    assert not {"reason", "claims_reproduced"} & answer["qa"]["validation"].keys()
+    assert answer["qa"]["validation"]["claims_incomparable"] == 2
     grade = {"grade": 4, "cited_seqs": [1, 2], "rationale": "few detours"}
     assert answer["qa"]["judge"]["scores"] == {"efficiency": grade}
     assert answer["qa"]["judge"]["overall"] == 3.5

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pipeline.kafka import MAX_RECORD_BYTES
+from sandbox.claims import Checked
 from sandbox.failures import Outcome
 from sandbox.grading import compare
 from sandbox.spec import RUNS, distinct_runs
@@ -16,7 +17,7 @@ def test_a_huge_suite_still_fits_into_a_record() -> None:
     before = {f"tests/test_{n:06}.py::{'x' * 100}": "passed" for n in range(60_000)}
     after = before | {list(before)[-1]: "failed"}
     evidence = Evidence(tests=compare(before, after, "original"), final=after)
-    record = validated(assembled("o", "c", []), Outcome("regressed", "d" * 9000), evidence, 1, 2)
+    record = validated(assembled("o", "c", []), Outcome("regressed", "d" * 9000), evidence, Checked(), 1, 2)
     data = encode(record)
     assert len(data) < MAX_RECORD_BYTES
     assert decode(data) == record

@@ -53,6 +53,7 @@ def test_schema_and_record_have_the_same_fields_each_documented(name: str) -> No
         "Finding": TraceAssembled,
         "SuiteRun": TraceValidated,
         "TestOutcome": TraceValidated,
+        "DifferingClaim": TraceValidated,
         "Grade": TraceJudged,
     }
     inner = [f["type"]["items"] for f in schema["fields"] if isinstance(f["type"], dict) and "items" in f["type"]]

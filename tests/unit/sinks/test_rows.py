@@ -83,7 +83,7 @@ def test_a_record_without_rows_is_no_error(kind: type[Any]) -> None:
 
 def test_what_a_view_looks_through_is_inserted_last() -> None:
     assert list(rows_of(EXAMPLES["TraceAssembled"], AT, example_document())) == ["events", "traces"]
-    assert list(rows_of(EXAMPLES["TraceValidated"], AT)) == ["test_results", "validations"]
+    assert list(rows_of(EXAMPLES["TraceValidated"], AT)) == ["test_results", "claims", "validations"]
 
 
 def test_private_artifacts_are_left_out() -> None:
