@@ -118,6 +118,23 @@ async def start(client: Startable) -> None:
         ) from error
 
 
+async def must_answer(kafka: KafkaSettings) -> None:
+    """Ask a broker once, for those who rather hear at once that none is there. Raises Unreachable, Refused."""
+    client = AIOKafkaAdminClient(
+        bootstrap_servers=kafka.kafka_bootstrap, request_timeout_ms=PROBE_MS, **access(kafka)
+    )
+    _settings[client] = kafka
+    try:
+        await connect(client)
+    except KafkaConnectionError:
+        raise Unreachable(
+            f"Kafka at {kafka.kafka_bootstrap} does not answer. Does a broker run there? `pr-telemetry up` starts one;"
+            " KAFKA_BOOTSTRAP names another"
+        ) from None
+    finally:
+        await client.close()
+
+
 @lru_cache(REMEMBERED_KEYS)
 def _hashed(key: bytes) -> int:
     return int(murmur2(key)) & 0x7FFFFFFF

@@ -15,6 +15,7 @@ from pipeline.cli.terminal import Json, fail, out
 from pipeline.clickhouse import ClickHouse, QueryFailed
 from pipeline.conservation import Balance, Disposition
 from pipeline.errors import Explained, Invalid, Retryable
+from pipeline.kafka import must_answer
 from pipeline.replay import Hole, Log
 from pipeline.s3store import open_store
 from pipeline.settings import ClickHouseSettings, KafkaSettings, ObjectStoreSettings, load
@@ -46,8 +47,9 @@ def audit_log(
 
 
 async def _audit(archived: bool) -> Report:
-    settings = load(ClickHouseSettings)
-    log, clickhouse = Log(open_store(load(ObjectStoreSettings)), load(KafkaSettings)), ClickHouse(settings)
+    settings, kafka = load(ClickHouseSettings), load(KafkaSettings)
+    await must_answer(kafka)
+    log, clickhouse = Log(open_store(load(ObjectStoreSettings)), kafka), ClickHouse(settings)
     firsts = {place: first for place, (first, _) in (await log.places(TRACE_LOG.name)).items()} if archived else None
     try:
         return await audit(log, clickhouse, settings.retention_days, firsts)

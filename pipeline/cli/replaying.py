@@ -17,7 +17,7 @@ from pipeline.cli.terminal import WRONG_USAGE, err, fail
 from pipeline.clock import now_us
 from pipeline.errors import Explained, Invalid, Retryable
 from pipeline.ids import SHAPE
-from pipeline.kafka import make_producer, start
+from pipeline.kafka import make_producer, must_answer, start
 from pipeline.refeed import REFED, refeed
 from pipeline.replay import Hole, Log, Wanted
 from pipeline.s3store import open_store
@@ -59,6 +59,7 @@ def replay(
     wanted = Wanted(_ms(since, 0), _ms(until, 2**62), frozenset(trace or ()))
     log = Log(open_store(load(ObjectStoreSettings)), load(KafkaSettings))
     try:
+        asyncio.run(must_answer(log.kafka))
         work = _put_back(log, topic, partition, wanted, into, by) if into else _print(log, topic, partition, wanted)
         count = asyncio.run(work)
     except (Hole, Invalid, Retryable, Explained, KafkaError, OSError) as error:

@@ -59,6 +59,9 @@ def cli(home: Path, *args: str, **environ: str) -> subprocess.CompletedProcess[s
         (("sql", "SELECT 1"), "CLICKHOUSE_URL"),
         (("policy", "acme", "research"), "KAFKA_BOOTSTRAP"),
         (("dlq", "list"), "KAFKA_BOOTSTRAP"),
+        (("audit",), "KAFKA_BOOTSTRAP"),
+        (("replay", "--topic", "trace-log"), "KAFKA_BOOTSTRAP"),
+        (("replay", "--topic", "rescores", "--into", "sinks"), "KAFKA_BOOTSTRAP"),
     ],
 )
 def test_what_is_away_is_named_in_one_line(tmp_path: Path, command: tuple[str, ...], setting: str) -> None:
