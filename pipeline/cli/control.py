@@ -7,13 +7,15 @@ import subprocess
 import sys
 import time
 from collections import deque
-from typing import Annotated, Any
+from collections.abc import Callable, Iterator
+from typing import Annotated, Any, TextIO
 
 import typer
 from rich.live import Live
 from rich.table import Table
 
 from pipeline.cli.home import Home
+from pipeline.cli.loglines import readable
 from pipeline.cli.plan import ANALYST_PASSWORD
 from pipeline.cli.progress import is_well
 from pipeline.cli.terminal import Json, err, fail, out
@@ -167,15 +169,27 @@ def logs(
     name: Annotated[str, typer.Argument(help="Process, as `status` names it.")] = "supervisor",
     lines: Annotated[int, typer.Option("--lines", "-n", help="How many of the last lines.")] = 40,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on printing until interrupted.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print the lines as they were logged, for scripts.")] = False,
 ) -> None:
-    """Print the last lines of a process's log."""
+    """Print the last lines of a process's log: time (UTC), service, level, what happened, fields."""
     path = this_home().log_file(name)
     if not path.is_file():
         known = ", ".join(sorted(file.stem for file in path.parent.glob("*.log"))) or "none yet"
         raise fail(f"no log of {name}; there are: {known}")
+    shown: Callable[[str], str] = str if json else lambda line: f"{readable(line)}\n"
     with path.open(errors="replace") as file:
-        sys.stdout.writelines(deque(file, maxlen=lines))
+        sys.stdout.writelines(map(shown, deque(file, maxlen=lines)))
         while follow:
-            sys.stdout.write(file.read())
             sys.stdout.flush()
+            sys.stdout.writelines(map(shown, _whole_lines(file)))
             time.sleep(LOOK_S)
+
+
+def _whole_lines(file: TextIO) -> Iterator[str]:
+    """The lines that came since; one that is still being written is left for the next time."""
+    while True:
+        place, line = file.tell(), file.readline()
+        if not line.endswith("\n"):
+            file.seek(place)
+            return
+        yield line
