@@ -7,6 +7,7 @@ import base64
 import hashlib
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import quote
@@ -15,6 +16,7 @@ import httpx2
 import orjson
 from pydantic import BaseModel, ConfigDict
 
+from clients.problems import ApiProblem
 from clients.retries import Retries
 from clients.transport import IDEMPOTENCY_KEY, Transport
 from schemas.api import ArtifactKind, CompleteTrace, CreateTrace
@@ -87,6 +89,11 @@ class TelemetryClient:
     def close(self) -> None:
         """Close the connections; the client cannot be used afterwards."""
         self._http.close()
+
+    def reach(self) -> None:
+        """Find out whether a server answers at all. Raises ConnectionLost."""
+        with suppress(ApiProblem):
+            self._http.send("GET", "/healthz", self._token)
 
     def create(self, trace: CreateTrace) -> Created:
         """Begin a trace. An answer that got lost is not asked for again: it may have begun one."""

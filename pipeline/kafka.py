@@ -120,9 +120,7 @@ async def start(client: Startable) -> None:
 
 async def must_answer(kafka: KafkaSettings) -> None:
     """Ask a broker once, for those who rather hear at once that none is there. Raises Unreachable, Refused."""
-    client = AIOKafkaAdminClient(
-        bootstrap_servers=kafka.kafka_bootstrap, request_timeout_ms=PROBE_MS, **access(kafka)
-    )
+    client = AIOKafkaAdminClient(bootstrap_servers=kafka.kafka_bootstrap, request_timeout_ms=PROBE_MS, **access(kafka))
     _settings[client] = kafka
     try:
         await connect(client)

@@ -15,6 +15,8 @@ from pipeline.objectstore import ObjectStore
 from pipeline.segments import Entry, Segment, entry_of
 from pipeline.settings import KafkaSettings
 
+END_OF_TIME_MS = 2**62
+
 
 class Hole(Exception):
     """Offsets of a partition that neither archive nor topic has any more."""
@@ -29,7 +31,7 @@ class Wanted:
     """What to read: times are milliseconds, `until_ms` excluded; no traces named: all of them."""
 
     since_ms: int = 0
-    until_ms: int = 2**62
+    until_ms: int = END_OF_TIME_MS
     trace_ids: frozenset[str] = frozenset()
 
     def has(self, entry: Entry) -> bool:

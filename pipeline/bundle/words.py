@@ -16,7 +16,7 @@ def proven(
     """What is proven to somebody who trusts these keys; only for a bundle without findings."""
     head, latest = signed.checkpoint, max((e for e in entries if e.kind == ASSEMBLED), key=lambda e: e.revision)
     at = "" if signed.time_s is None else f", signed at {datetime.fromtimestamp(signed.time_s, UTC).isoformat()}"
-    counts = f"{latest.record['event_count']} events in {latest.record['chunk_count']} chunks"
+    counts = f"{_many(latest.record['event_count'], 'event')} in {_many(latest.record['chunk_count'], 'chunk')}"
     yield (
         f"Revision {latest.revision} of {bundle.trace_id}, with {counts}, is in the log {head.origin} at leaf"
         f" {latest.index} of {head.size}{at}. Every event, its place, its server time and every stored file's digest is"
@@ -31,15 +31,20 @@ def proven(
     if earlier is not None and earlier.checkpoint.size <= head.size:
         before = "before" if latest.index < earlier.checkpoint.size else "after"
         yield (
-            f"The log still begins with the {earlier.checkpoint.size} leaves of the checkpoint held; this revision was"
+            f"The log still begins with the {_many(earlier.checkpoint.size, 'leaf', 'leaves')} of the checkpoint held;"
+            " this revision was"
             f" logged {before} it."
         )
     if trust.receipts:
-        yield f"{len(trust.receipts)} receipts held are honoured: their chunks are here, unchanged."
+        yield f"Receipts held and honoured: {len(trust.receipts)}. Their chunks are here, unchanged."
     yield (
         "Against: whoever can write the topics, the object store and ClickHouse, but has not the notary's key; they"
         " cannot change what was logged without being seen by who holds an earlier checkpoint or a receipt."
     )
+
+
+def _many(count: int, one: str, many: str = "") -> str:
+    return f"{count} {one if count == 1 else many or f'{one}s'}"
 
 
 def unproven(entries: Sequence[Entry], earlier: Signed | None, trust: Trust) -> Iterator[str]:

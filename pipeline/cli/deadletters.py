@@ -1,7 +1,9 @@
 """`dlq`: look at dead letters, put them back for the group that refused them, or set them aside."""
 
-from collections.abc import Callable, Iterable, Sequence
+import inspect
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from functools import wraps
 from typing import Annotated, Any
 
 import typer
@@ -9,6 +11,7 @@ from rich.table import Table
 
 from pipeline.cli.changes import By, actor_of, answer_of
 from pipeline.cli.terminal import WRONG_USAGE, Json, err, fail, out
+from pipeline.cli.times import time_option
 from pipeline.clock import now_us
 from pipeline.letterbox import LETTER_TOPICS, Filed, Letterbox, letterbox
 from pipeline.letters import Letter, Place, Wanted, place_of
@@ -25,33 +28,43 @@ Topic = Annotated[str, typer.Option(help="Topic that the records came from.")]
 Group = Annotated[str, typer.Option(help="Consumer group that refused them.")]
 ErrorType = Annotated[str, typer.Option("--error", help="Type of the error, as Invalid or UndecodableRecord.")]
 Key = Annotated[str, typer.Option(help="Key of the record: the trace id.")]
-Since = Annotated[datetime | None, typer.Option(help="Refused at this time (UTC) or later.")]
-Until = Annotated[datetime | None, typer.Option(help="Refused at this time (UTC) or earlier.")]
+Since = Annotated[int | None, time_option("--since", means="Refused at this time or later.")]
+Until = Annotated[int | None, time_option("--until", means="Refused at this time or earlier.")]
 Offsets = Annotated[str, typer.Option(help="Offsets of the letters, FIRST-LAST; within --topic.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")]
 Again = Annotated[bool, typer.Option("--again", help="Also those that were redriven or dropped before.")]
 EveryOne = Annotated[bool, typer.Option("--all", help="Every pending letter, where no filter is given.")]
 
 
-def _ms(time: datetime | None) -> int | None:
-    return None if time is None else int(time.replace(tzinfo=time.tzinfo or UTC).timestamp() * 1000)
-
-
 def _wanted(
-    topic: str = "",
-    group: str = "",
-    error: str = "",
-    key: str = "",
-    since: datetime | None = None,
-    until: datetime | None = None,
-    offsets: str = "",
-    places: Iterable[str] | None = None,
+    letters: Places = None,
+    topic: Topic = "",
+    group: Group = "",
+    error: ErrorType = "",
+    key: Key = "",
+    since: Since = None,
+    until: Until = None,
+    offsets: Offsets = "",
 ) -> Wanted:
+    """The letters that the options mean; its parameters are the options of each command that is `filtered`."""
     if topic and topic not in LETTER_TOPICS:
         raise fail(f"no dead letters of {topic}; there may be of: {', '.join(LETTER_TOPICS)}", WRONG_USAGE)
     first, last = _range(offsets, topic)
-    named = frozenset(map(_place, places or ()))
-    return Wanted(topic, group, error, key, _ms(since), _ms(until), first, last, named)
+    return Wanted(topic, group, error, key, since, until, first, last, frozenset(map(_place, letters or ())))
+
+
+def _filtered(command: Callable[..., None]) -> Callable[..., None]:
+    """The command with the options of `_wanted` in the place of its first parameter, which is given their letters."""
+    filters, own = (inspect.signature(function).parameters for function in (_wanted, command))
+
+    @wraps(command)
+    def run(**given: Any) -> None:
+        command(_wanted(**{name: given.pop(name) for name in filters}), **given)
+
+    shown = [*filters.values(), *list(own.values())[1:]]
+    run.__annotations__ = {parameter.name: parameter.annotation for parameter in shown}
+    run.__signature__ = inspect.Signature(shown)  # type: ignore[attr-defined]
+    return run
 
 
 def _range(offsets: str, topic: str) -> tuple[int | None, int | None]:
@@ -75,19 +88,13 @@ async def _found(box: Letterbox, wanted: Wanted) -> list[Filed]:
 
 
 @dlq_app.command("list")
+@_filtered
 def list_letters(
-    topic: Topic = "",
-    group: Group = "",
-    error: ErrorType = "",
-    key: Key = "",
-    since: Since = None,
-    until: Until = None,
-    offsets: Offsets = "",
+    wanted: Wanted,
     every_state: Annotated[bool, typer.Option("--all", help="Redriven and dropped ones, too.")] = False,
     json: Json = False,
 ) -> None:
     """List the letters that nothing was decided about yet, oldest first within each partition."""
-    wanted = _wanted(topic, group, error, key, since, until, offsets)
 
     async def work() -> list[dict[str, Any]]:
         async with letterbox(load(KafkaSettings), now_us) as box:
@@ -103,7 +110,7 @@ def list_letters(
         cells = (line["letter"], line["state"], line["group"], line["error"], line["key"], line["at"], line["reason"])
         table.add_row(*(cell[:MOST_REASON] for cell in cells))
     out.print(table)
-    err.print(f"{len(lines)} letters", highlight=False)
+    err.print("1 letter" if len(lines) == 1 else f"{len(lines)} letters", highlight=False)
 
 
 def _line(filed: Filed) -> dict[str, Any]:
@@ -130,7 +137,7 @@ def show(letter: Annotated[str, typer.Argument(help="TOPIC.dlq/PARTITION/OFFSET.
 
     async def work() -> list[Filed]:
         async with letterbox(load(KafkaSettings), now_us) as box:
-            return await _found(box, _wanted(topic=place.topic.removesuffix(".dlq"), places=[letter]))
+            return await _found(box, _wanted([letter], place.topic.removesuffix(".dlq")))
 
     found = answer_of(work)
     if not found:
@@ -158,15 +165,9 @@ Decide = Callable[[Letterbox, Sequence[Letter]], Any]
 
 
 @dlq_app.command("redrive")
+@_filtered
 def redrive(
-    letters: Places = None,
-    topic: Topic = "",
-    group: Group = "",
-    error: ErrorType = "",
-    key: Key = "",
-    since: Since = None,
-    until: Until = None,
-    offsets: Offsets = "",
+    wanted: Wanted,
     every_one: EveryOne = False,
     again: Again = False,
     dry_run: DryRun = False,
@@ -177,7 +178,7 @@ def redrive(
 
     A letter goes back once; a second time needs --again, and does no harm.
     """
-    wanted = _chosen(_wanted(topic, group, error, key, since, until, offsets, letters), every_one)
+    _refuse_unless_chosen(wanted, every_one)
 
     async def decide(box: Letterbox, some: Sequence[Letter]) -> list[str]:
         return [str(place) for place in await box.redrive(some, actor_of(by))]
@@ -188,15 +189,9 @@ def redrive(
 
 
 @dlq_app.command("drop")
+@_filtered
 def drop(
-    letters: Places = None,
-    topic: Topic = "",
-    group: Group = "",
-    error: ErrorType = "",
-    key: Key = "",
-    since: Since = None,
-    until: Until = None,
-    offsets: Offsets = "",
+    wanted: Wanted,
     reason: Annotated[str, typer.Option(help="Why; kept in the audit trail.")] = "",
     every_one: EveryOne = False,
     dry_run: DryRun = False,
@@ -204,7 +199,7 @@ def drop(
     json: Json = False,
 ) -> None:
     """Note that nothing is to be done about letters: `list` shows them no more. They stay until their retention."""
-    wanted = _chosen(_wanted(topic, group, error, key, since, until, offsets, letters), every_one)
+    _refuse_unless_chosen(wanted, every_one)
 
     async def decide(box: Letterbox, some: Sequence[Letter]) -> list[str]:
         await box.drop(some, actor_of(by), reason)
@@ -215,10 +210,9 @@ def drop(
     )
 
 
-def _chosen(wanted: Wanted, every_one: bool) -> Wanted:
+def _refuse_unless_chosen(wanted: Wanted, every_one: bool) -> None:
     if wanted == Wanted() and not every_one:
         raise fail("name letters, give a filter, or say --all", WRONG_USAGE)
-    return wanted
 
 
 def _no_way_back(letter: Letter) -> str:

@@ -53,12 +53,21 @@ def erase(
     if bool(trace_ids) == bool(participant):
         raise fail("name traces, or a --participant", WRONG_USAGE)
     if not yes:
+        _must_be_there()
         typer.confirm("This cannot be taken back. Erase?", abort=True, err=True)
     erased = _erase(trace_ids or [], participant, project, reason)
     proof = _proof(erased, wait) if prove and erased else None
     _show(erased, proof, json)
     if proof is not None and not proof.done:
         raise typer.Exit(1)
+
+
+def _must_be_there() -> None:
+    try:
+        with client() as connection:
+            connection.reach()
+    except ConnectionLost as error:
+        raise fail(str(error)) from None
 
 
 def _erase(trace_ids: list[str], participant: str, project: str, reason: str) -> list[str]:

@@ -14,12 +14,13 @@ from aiokafka.errors import KafkaError
 from pipeline.audit import audit_entry
 from pipeline.cli.changes import By, actor_of
 from pipeline.cli.terminal import WRONG_USAGE, err, fail
+from pipeline.cli.times import time_option
 from pipeline.clock import now_us
 from pipeline.errors import Explained, Invalid, Retryable
 from pipeline.ids import SHAPE
 from pipeline.kafka import make_producer, must_answer, start
 from pipeline.refeed import REFED, refeed
-from pipeline.replay import Hole, Log, Wanted
+from pipeline.replay import END_OF_TIME_MS, Hole, Log, Wanted
 from pipeline.s3store import open_store
 from pipeline.segments import Entry
 from pipeline.settings import KafkaSettings, ObjectStoreSettings, load
@@ -27,19 +28,12 @@ from schemas.codec import UndecodableRecord, decode, encode, plain
 from schemas.topics import AUDIT_LOG, TOPICS
 
 NAMES = [topic.name for topic in TOPICS]
-TIMES = ["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"]
 
 
 def replay(
     topic: Annotated[str, typer.Option(help=f"One of: {', '.join(NAMES)}.")],
-    since: Annotated[
-        datetime | None,
-        typer.Option("--from", formats=TIMES, help="First time, UTC; the oldest record."),
-    ] = None,
-    until: Annotated[
-        datetime | None,
-        typer.Option("--to", formats=TIMES, help="Time to end before, UTC; now."),
-    ] = None,
+    since: Annotated[int | None, time_option("--from", means="First time; that of the oldest record.")] = None,
+    until: Annotated[int | None, time_option("--to", means="Time to end before; never.")] = None,
     trace: Annotated[list[str] | None, typer.Option(help="Only this trace; may be given more than once.")] = None,
     partition: Annotated[int | None, typer.Option(help="Only this partition.")] = None,
     into: Annotated[str, typer.Option(help="Put them back into the topic, for this consumer group alone.")] = "",
@@ -56,7 +50,7 @@ def replay(
     if into and into not in REFED.get(topic, ()):
         known = "; ".join(f"{name}: {', '.join(groups)}" for name, groups in REFED.items())
         raise fail(f"{topic} cannot be put back for {into}. What can: {known}", WRONG_USAGE)
-    wanted = Wanted(_ms(since, 0), _ms(until, 2**62), frozenset(trace or ()))
+    wanted = Wanted(since or 0, END_OF_TIME_MS if until is None else until, frozenset(trace or ()))
     log = Log(open_store(load(ObjectStoreSettings)), load(KafkaSettings))
     try:
         asyncio.run(must_answer(log.kafka))
@@ -65,10 +59,6 @@ def replay(
     except (Hole, Invalid, Retryable, Explained, KafkaError, OSError) as error:
         raise fail(" ".join(str(error).split())) from None
     err.print(f"{count} records{f' put back for {into}' if into else ''}", highlight=False)
-
-
-def _ms(time: datetime | None, otherwise: int) -> int:
-    return otherwise if time is None else int(time.replace(tzinfo=UTC).timestamp() * 1000)
 
 
 async def _put_back(log: Log, topic: str, partition: int | None, wanted: Wanted, group: str, by: str) -> int:

@@ -114,18 +114,20 @@ def results(
 ) -> None:
     """Print the results of traces, one line a trace.
 
-    Events, integrity, verdict, score, and how long it took from `complete` to be queryable.
+    Events, integrity, verdict, score, and how long it took from `complete` to be queryable. Exit status 1 when one of
+    them cannot be had; the others are printed.
     """
-    try:
-        documents = _documents(trace_ids, wait)
-    except (ApiProblem, ConnectionLost, NotReady) as error:
-        raise fail(str(error)) from None
+    documents, refused = _documents(trace_ids, wait)
+    for trace_id, error in refused.items():
+        fail(f"{trace_id}: {str(error).removeprefix(f'{trace_id}: ')}")
     lines = [_line(document) for document in documents]
     if json:
         out.print_json(data=lines)
-    else:
+    elif lines:
         # Rich drops whole columns where they do not fit; a line that the terminal wraps keeps them all.
         Console(width=max(out.width, WIDE)).print(_results_table(lines))
+    if refused:
+        raise typer.Exit(1)
 
 
 def _progress() -> Progress:
@@ -134,7 +136,9 @@ def _progress() -> Progress:
     return Progress(*columns, console=err, transient=True, disable=not err.is_terminal)
 
 
-def _documents(trace_ids: list[str], wait: float) -> list[dict[str, Any]]:
+def _documents(trace_ids: list[str], wait: float) -> tuple[list[dict[str, Any]], dict[str, Exception]]:
+    """The documents in order, and for each trace of which there is none the reason. Raises typer.Exit."""
+    refused: dict[str, Exception] = {}
     with client() as connection, _progress() as progress:
         task = progress.add_task("results", total=len(trace_ids) * len(ALL_STAGES))
 
@@ -146,7 +150,15 @@ def _documents(trace_ids: list[str], wait: float) -> list[dict[str, Any]]:
 
             return wait_for(connection, trace_id, timeout_s=wait, progress=show)
 
-        return [one(number, trace_id) for number, trace_id in enumerate(trace_ids)]
+        documents = []
+        for number, trace_id in enumerate(trace_ids):
+            try:
+                documents.append(one(number, trace_id))
+            except (ApiProblem, NotReady) as error:
+                refused[trace_id] = error
+            except ConnectionLost as error:
+                raise fail(str(error)) from None
+        return documents, refused
 
 
 def _line(document: dict[str, Any]) -> dict[str, Any]:

@@ -65,6 +65,10 @@ class FakeGateway:
             return JSONResponse(receipt(orjson.loads(seen.body)["chunk_seq"], digest))
         if seen.path.endswith("complete"):
             return JSONResponse({}, status_code=202)
+        if seen.path == "/healthz":
+            return JSONResponse({})
+        if seen.method == "DELETE":
+            return JSONResponse({"trace_ids": [seen.path.rpartition("/")[2]]}, status_code=202)
         if seen.method == "GET" and seen.path != "/v1/traces":
             document = self.documents.pop(0) if len(self.documents) > 1 else self.documents[0]
             return JSONResponse(document or {}, status_code=202 if document is None else 200)
@@ -93,7 +97,7 @@ def receipt(chunk_seq: int, digest: str) -> dict[str, Any]:
 @contextmanager
 def serving(gateway: FakeGateway) -> Iterator[FakeGateway]:
     """Serve `gateway` on a free port until the end of the block."""
-    methods = ["GET", "POST", "PUT"]
+    methods = ["GET", "POST", "PUT", "DELETE"]
     app = Starlette(routes=[Route("/{path:path}", gateway.answer, methods=methods)])
     port = free_port()
     server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=port, log_level="critical", ws="none"))

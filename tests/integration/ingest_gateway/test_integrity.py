@@ -228,7 +228,7 @@ async def test_the_command_verifies_a_bundle_offline_and_says_what_it_proves(fro
     done = await asyncio.to_thread(_command, "verify", *arguments, *by)
     assert done.returncode == 0, done.stdout + done.stderr
     assert f"Revision 1 of {made.trace_id}" in done.stdout
-    assert "3 receipts held are honoured" in done.stdout
+    assert "Receipts held and honoured: 3." in done.stdout
     altered = answer.content.replace(b"thought 4", b"thought 5")
     (tmp_path / "t.prbundle").write_bytes(altered)
     done = await asyncio.to_thread(_command, "verify", *arguments, *by, "--json")

@@ -10,12 +10,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from starlette.responses import JSONResponse
 
 from pipeline.bundle.trusted import read_receipts
 from pipeline.cli.home import Home
 from pipeline.cli.plan import Ports
 from pipeline.cli.policies import REDACT_HELP
 from pipeline.cli.queries import WRAPPING
+from pipeline.cli.times import FORMS, at_ms
 from pipeline.redaction.rules import personal_rules
 from tests.support.data import PROJECT, REAL_SESSIONS
 from tests.support.fake_gateway import TRACE_ID, FakeGateway, serving
@@ -40,10 +42,11 @@ def gateway() -> Iterator[FakeGateway]:
         yield server
 
 
-def cli(home: Path, *args: str, **environ: str) -> subprocess.CompletedProcess[str]:
+def cli(home: Path, *args: str, said: str = "", **environ: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "pipeline.cli", *args],
         env={**os.environ, "PR_TELEMETRY_HOME": str(home), **environ},
+        input=said,
         capture_output=True,
         text=True,
         check=False,
@@ -56,6 +59,8 @@ def cli(home: Path, *args: str, **environ: str) -> subprocess.CompletedProcess[s
     [
         (("view", TRACE_ID), "GATEWAY_URL"),
         (("erase", TRACE_ID, "--yes"), "GATEWAY_URL"),
+        (("erase", TRACE_ID), "GATEWAY_URL"),  # before it is asked whether to
+        (("results", TRACE_ID, TRACE_ID), "GATEWAY_URL"),
         (("sql", "SELECT 1"), "CLICKHOUSE_URL"),
         (("policy", "acme", "research"), "KAFKA_BOOTSTRAP"),
         (("dlq", "list"), "KAFKA_BOOTSTRAP"),
@@ -138,6 +143,44 @@ def test_results_of_scripts_are_one_json_document_and_nothing_beside(tmp_path: P
     done = cli(tmp_path, "results", TRACE_ID, "--json", GATEWAY_URL=gateway.url)
     assert (done.returncode, done.stderr) == (0, "")
     assert [(line["verdict"], line["queryable_s"]) for line in json.loads(done.stdout)] == [("fixed", 1.5)]
+
+
+def test_of_several_traces_the_one_that_is_not_to_be_had_is_named_and_the_others_come(
+    tmp_path: Path, gateway: FakeGateway
+) -> None:
+    gateway.documents = [{**DONE, "qa": {"validation": {"verdict": "fixed"}, "judge": {"overall": 4.5}}}]
+    gateway.failures = [JSONResponse({"title": "Not found", "detail": "no such trace"}, 404)]
+    done = cli(tmp_path, "results", "trace-bad", TRACE_ID, "--json", GATEWAY_URL=gateway.url)
+    assert (done.returncode, done.stderr) == (1, "trace-bad: 404 Not found: no such trace\n")
+    assert [line["trace"] for line in json.loads(done.stdout)] == [TRACE_ID]
+
+
+def test_an_erasure_is_asked_about_where_a_gateway_is_there(tmp_path: Path, gateway: FakeGateway) -> None:
+    said = [cli(tmp_path, "erase", TRACE_ID, said=answer, GATEWAY_URL=gateway.url) for answer in ("n\n", "y\n")]
+    assert [done.returncode for done in said] == [1, 0]
+    assert all("Erase?" in done.stderr for done in said)
+    assert [seen.path for seen in gateway.seen if seen.method == "DELETE"] == [f"/v1/traces/{TRACE_ID}"]
+    assert said[1].stdout.strip() == TRACE_ID
+
+
+@pytest.mark.parametrize("command", [("dlq", "list", "--since"), ("replay", "--topic", "rescores", "--to")])
+def test_a_time_that_is_none_is_answered_with_the_forms_of_one(tmp_path: Path, command: tuple[str, ...]) -> None:
+    done = cli(tmp_path, *command, "yesterday")
+    assert (done.returncode, FORMS in done.stderr) == (2, True), done.stderr
+    assert FORMS.split()[0] in cli(tmp_path, *command[:-1], "--help").stdout
+
+
+@pytest.mark.parametrize(
+    ("text", "expected_ms"),
+    [
+        ("1970-01-02", 86_400_000),
+        ("1970-01-01T00:01", 60_000),
+        ("1970-01-01T01:00:01+01:00", 1_000),
+        ("1970-01-01T00:00:00.250Z", 250),
+    ],
+)
+def test_a_time_is_in_utc_where_it_names_no_zone(text: str, expected_ms: int) -> None:
+    assert at_ms(text) == expected_ms
 
 
 @pytest.mark.parametrize(

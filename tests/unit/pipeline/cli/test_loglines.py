@@ -31,10 +31,13 @@ except KeyError as error:
     [
         (
             json.dumps({"pause_s": 1.5, "reason": "a b", **AT, "event": "will try again", "at": "t-1/0"}),
-            "2026-01-02 03:04:05.000006Z sinks          warning  will try again at=t-1/0 pause_s=1.5 reason=\"a b\"",
+            '2026-01-02 03:04:05.000006Z sinks          warning  will try again at=t-1/0 pause_s=1.5 reason="a b"',
         ),
-        (json.dumps({**AT, "event": "a\x1b[2Jb", "x": "\x9b2J"}), "a?[2Jb x=\"?2J\""),
-        ("[2026-01-02 03:04:05,000] INFO started (kafka.Kafka)", "[2026-01-02 03:04:05,000] INFO started (kafka.Kafka)"),
+        (json.dumps({**AT, "event": "a\x1b[2Jb", "x": "\x9b2J"}), 'a?[2Jb x="?2J"'),
+        (
+            "[2026-01-02 03:04:05,000] INFO started (kafka.Kafka)",
+            "[2026-01-02 03:04:05,000] INFO started (kafka.Kafka)",
+        ),
         ('{"a": 1}', '{"a": 1}'),
         ("17", "17"),
         ("", ""),
