@@ -42,7 +42,7 @@ TRACE_ASSEMBLED = Topic(
 )
 TRACE_VALIDATED = Topic("trace-validated", ("TraceValidated",), "trace_id", ("sandbox",), ("sinks", "notary"))
 TRACE_JUDGED = Topic("trace-judged", ("TraceJudged",), "trace_id", ("judge",), ("sinks", "notary"))
-RESCORES = Topic("rescores", ("TraceJudged",), "trace_id", (), ("sinks",))
+RESCORES = Topic("rescores", ("TraceJudged",), "trace_id", (), ("sinks", "notary"))
 INTEGRITY_LOG = Topic(
     "integrity-log",
     ("LeafAppended", "CheckpointSigned"),

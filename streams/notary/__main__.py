@@ -15,13 +15,13 @@ from pipeline.settings import KafkaSettings, LogSettings, NotarySettings, Object
 from pipeline.telemetry import configure_logs
 from schemas.codec import encode
 from schemas.records import CheckpointSigned, LeafAppended
-from schemas.topics import INTEGRITY_LOG, TRACE_ASSEMBLED, TRACE_JUDGED, TRACE_VALIDATED
+from schemas.topics import INTEGRITY_LOG, RESCORES, TRACE_ASSEMBLED, TRACE_JUDGED, TRACE_VALIDATED
 from streams.notary.appending import Appender, Appending
 from streams.notary.following import Cadence, Follower
 from streams.notary.shelf import Shelf
 
 GROUP = "notary"
-SOURCES = tuple(topic.name for topic in (TRACE_ASSEMBLED, TRACE_VALIDATED, TRACE_JUDGED))
+SOURCES = tuple(topic.name for topic in (TRACE_ASSEMBLED, TRACE_VALIDATED, TRACE_JUDGED, RESCORES))
 PARALLEL = 16
 
 

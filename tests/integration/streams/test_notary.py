@@ -24,7 +24,7 @@ from pipeline.settings import KafkaSettings
 from pipeline.tiles import prove_from, tiles_of
 from schemas.codec import decode, encode
 from schemas.records import CheckpointSigned, LeafAppended, Record, TraceJudged, TraceValidated
-from schemas.topics import INTEGRITY_LOG, TRACE_ASSEMBLED, TRACE_JUDGED, TRACE_VALIDATED, Topic
+from schemas.topics import INTEGRITY_LOG, RESCORES, TRACE_ASSEMBLED, TRACE_JUDGED, TRACE_VALIDATED, Topic
 from tests.support.finished import example, finished, fresh_id
 from tests.support.notary import ORIGIN, SIGNER, roots_of
 from tests.support.ports import accepts_connections, free_port
@@ -77,6 +77,7 @@ class Office:
                 await self.write(TRACE_ASSEMBLED, revision)
             await self.write(TRACE_VALIDATED, example(TraceValidated, trace_id, head=revision.head))
             await self.write(TRACE_JUDGED, example(TraceJudged, trace_id, head=revision.head))
+            await self.write(RESCORES, example(TraceJudged, trace_id, head=revision.head, run_id="run-again"))
 
     async def topic(self, until: Callable[[Sequence[Record]], bool], timeout_s: float = 60) -> list[Record]:
         """All of integrity-log, once `until` holds of it."""
