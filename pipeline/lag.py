@@ -4,14 +4,13 @@ Times are milliseconds since the epoch.
 """
 
 from collections.abc import Collection, Iterable, Mapping
-from contextlib import aclosing
 from dataclasses import dataclass
 
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.structs import TopicPartition
 
 from pipeline.kafka import admin
-from pipeline.logreader import read, reader
+from pipeline.logreader import PICK_BYTES, POLL_MS, reader
 from pipeline.settings import KafkaSettings
 
 NEAR_SHARE = 0.8
@@ -63,19 +62,31 @@ async def lags(kafka: KafkaSettings, positions: Mapping[TopicPartition, int]) ->
     async with reader(kafka, *places) as consumer:
         firsts, ends = await consumer.beginning_offsets(places), await consumer.end_offsets(places)
     kept_ms = await _retentions(kafka, {place.topic for place in places})
-    found = []
-    for place, position in sorted(positions.items()):
-        oldest_ms = await _written(kafka, place, max(position, firsts[place]), ends[place])
-        found.append(Lag(place, firsts[place], position, ends[place], oldest_ms, kept_ms.get(place.topic, -1)))
+    unread = {place: (max(position, firsts[place]), ends[place]) for place, position in positions.items()}
+    oldest_ms = await _written(kafka, {place: stretch for place, stretch in unread.items() if stretch[0] < stretch[1]})
+    return [
+        Lag(place, firsts[place], position, ends[place], oldest_ms.get(place), kept_ms.get(place.topic, -1))
+        for place, position in sorted(positions.items())
+    ]
+
+
+async def _written(
+    kafka: KafkaSettings, stretches: Mapping[TopicPartition, tuple[int, int]]
+) -> dict[TopicPartition, int]:
+    """When the first record of each [offset, end) was written; with one consumer, as there may be many partitions."""
+    found: dict[TopicPartition, int] = {}
+    if not stretches:
+        return found
+    async with reader(kafka, *stretches, fetch_bytes=PICK_BYTES) as consumer:
+        for place, (first, _) in stretches.items():
+            consumer.seek(place, first)
+        waiting = set(stretches)
+        while waiting:
+            for place, records in (await consumer.getmany(*waiting, timeout_ms=POLL_MS)).items():
+                found[place] = int(records[0].timestamp)
+            # The position says where an end is reached: compaction may have left nothing to find.
+            waiting = {p for p in waiting - found.keys() if await consumer.position(p) < stretches[p][1]}
     return found
-
-
-async def _written(kafka: KafkaSettings, place: TopicPartition, offset: int, end: int) -> int | None:
-    """When the first record from an offset on was written."""
-    async with aclosing(read(kafka, place, offset, end)) as records:
-        async for logged in records:
-            return int(logged.timestamp)
-    return None
 
 
 async def _retentions(kafka: KafkaSettings, topics: Collection[str]) -> dict[str, int]:

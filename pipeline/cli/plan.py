@@ -25,8 +25,14 @@ IN_THE_CLEAR = dict.fromkeys(
     ),
     "",
 )
-# Consumer group -> the module of its service.
-GROUPS = {"streams": "streams", "notary": "streams.notary", "sinks": "sinks", "sandbox": "sandbox", "judge": "judge"}
+# Service -> its module, and the consumer groups that work in it.
+SERVICES = {
+    "streams": ("streams", ("streams",)),
+    "notary": ("streams.notary", ("notary",)),
+    "sinks": ("sinks", ("sinks", "eraser", "archiver")),
+    "sandbox": ("sandbox", ("sandbox",)),
+    "judge": ("judge", ("judge",)),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +54,16 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Process(Step):
-    """A module that is kept running. `ready` is a URL that answers 200, `tcp:PORT`, `unix:PATH` or `group:NAME`."""
+    """A module that is kept running. `ready` is a URL that answers 200, `tcp:PORT`, `unix:PATH` or
+    `groups:NAME,...`."""
 
     ready: str = ""
+
+    @property
+    def groups(self) -> list[str]:
+        """The consumer groups that it has to keep stable, and whose progress is watched."""
+        kind, _, names = self.ready.partition(":")
+        return names.split(",") if kind == "groups" else []
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,8 +128,8 @@ def make_plan(
         *([] if without_docker else [Step("sandbox-image", *SANDBOX_IMAGE, optional=True)]),
     )
     gateway = Process("ingest_gateway", "ingest_gateway", ready=f"http://127.0.0.1:{ports.gateway}/readyz")
-    services = (gateway, *(Process(name, module, ready=f"group:{name}") for name, module in GROUPS.items()))
-    return Plan((engines, once, services), _environ(home, ports, docker_host))
+    readers = [Process(name, module, ready=f"groups:{','.join(groups)}") for name, (module, groups) in SERVICES.items()]
+    return Plan((engines, once, (gateway, *readers)), _environ(home, ports, docker_host))
 
 
 def _environ(home: Home, ports: Ports, docker_host: str) -> dict[str, str]:

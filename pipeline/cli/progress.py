@@ -21,8 +21,10 @@ IDLE, MOVING, WAITING, STUCK = "idle", "moving", "waiting", "stuck"
 class Progress:
     """What one look after the other says of the groups. Times are seconds of one monotonic clock."""
 
-    def __init__(self, patience_s: float) -> None:
+    def __init__(self, patience_s: float, archive_segment_s: float = 0) -> None:
+        """`archive_segment_s`: how long the archiver gathers records before it writes and commits them."""
         self._patience_s = patience_s
+        self._long_work_s = {**LONG_WORK_S, "archiver": archive_segment_s + patience_s}
         self._since: dict[str, tuple[Mapping[TopicPartition, int], float]] = {}
 
     def look(self, group: str, found: Sequence[Lag], now_s: float, now_ms: int) -> dict[str, Any]:
@@ -33,7 +35,7 @@ class Progress:
         if moved:
             self._since[group] = (positions, now_s)
         still_s = 0.0 if moved else now_s - since_s
-        stuck = still_s >= LONG_WORK_S.get(group, self._patience_s)
+        stuck = still_s >= self._long_work_s.get(group, self._patience_s)
         progress = IDLE if not unread else MOVING if moved else STUCK if stuck else WAITING
         return {
             "progress": progress,

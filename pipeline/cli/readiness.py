@@ -1,7 +1,8 @@
 """Whether a part of the stack is ready: the kinds of check that a plan names."""
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
+from typing import Any
 
 import httpx2
 from aiokafka.errors import KafkaError
@@ -30,15 +31,19 @@ async def _connects(opening: Awaitable[tuple[asyncio.StreamReader, asyncio.Strea
     return True
 
 
-async def _group(name: str, kafka: KafkaSettings) -> bool:
-    """Stable with members: every partition has its reader."""
+async def _groups(names: Sequence[str], kafka: KafkaSettings) -> bool:
+    """All of them stable with members: every partition has its reader."""
     try:
         async with admin(kafka) as client:
-            (answer,) = await client.describe_consumer_groups([name])
-            _error, _name, state, _kind, _protocol, members, *_ = answer.groups[0]
+            # One at a time: an answer to several comes from one coordinator, which need not be that of all.
+            answers = [await client.describe_consumer_groups([name]) for name in names]
     except (KafkaError, OSError, Explained):
         return False
-    return bool(state == "Stable" and members)
+    return all(_stable(*answer[0].groups[0]) for answer in answers)
+
+
+def _stable(_error: int, _name: str, state: str, _kind: str, _protocol: str, members: Sequence[Any], *_: Any) -> bool:
+    return state == "Stable" and bool(members)
 
 
 async def is_ready(check: str, kafka: KafkaSettings) -> bool:
@@ -49,7 +54,7 @@ async def is_ready(check: str, kafka: KafkaSettings) -> bool:
             return await _connects(asyncio.open_connection("127.0.0.1", int(rest)))
         case "unix":
             return await _connects(asyncio.open_unix_connection(rest))
-        case "group":
-            return await _group(rest, kafka)
+        case "groups":
+            return await _groups(rest.split(","), kafka)
         case _:
             return await _url(check)

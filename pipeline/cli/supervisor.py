@@ -17,7 +17,7 @@ from pipeline.cli.progress import Progress, group_lags, is_well
 from pipeline.cli.readiness import is_ready
 from pipeline.clock import now_us
 from pipeline.consumer import stop_on_signals
-from pipeline.settings import GatewaySettings, KafkaSettings, StackSettings, load
+from pipeline.settings import GatewaySettings, KafkaSettings, SinksSettings, StackSettings, load
 from pipeline.telemetry import configure_logs, logger
 
 START_S = 120.0
@@ -136,8 +136,8 @@ class Supervisor:
         await asyncio.gather(self._watch_children(), self._watch_groups())
 
     async def _watch_groups(self) -> None:
-        progress = Progress(self._kafka.stall_s)
-        while names := [part.name for part in self._plan.processes if part.ready == f"group:{part.name}"]:
+        progress = Progress(self._kafka.stall_s, load(SinksSettings).archive_segment_s)
+        while names := [name for part in self._plan.processes for name in part.groups]:
             for name in names:
                 found = await group_lags(self._kafka, name)
                 if found is not None:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from pipeline.cli.home import Home
 from pipeline.cli.plan import Plan, Ports, docker_process, make_plan
+from sinks import archiver, eraser
 
 PORTS = Ports(gateway=1001, kafka=1002, clickhouse=1003)
 
@@ -40,6 +41,17 @@ def test_services_are_told_where_everything_is() -> None:
     assert environ["GATEWAY_PORT"] == "1001"
     assert environ["DOCKER_HOST"] == "unix:///d.sock"
     assert environ["OBJECT_STORE_DIR"].startswith("/home-of-test/")
+
+
+def test_every_consumer_group_is_waited_for_and_watched() -> None:
+    groups = {part.name: part.groups for part in _plan().processes if part.groups}
+    assert groups == {
+        "streams": ["streams"],
+        "notary": ["notary"],
+        "sinks": ["sinks", eraser.GROUP, archiver.GROUP],
+        "sandbox": ["sandbox"],
+        "judge": ["judge"],
+    }
 
 
 def test_docker_and_its_image_are_optional_and_nothing_else_is() -> None:

@@ -49,6 +49,12 @@ def test_a_long_run_of_the_sandbox_is_no_standstill() -> None:
     assert _says("sandbox", (0, 5, 9), (700, 5, 9), (1_801, 5, 9)) == ["moving", "waiting", "stuck"]
 
 
+def test_the_archiver_gathers_records_before_it_commits_them() -> None:
+    progress = Progress(PATIENCE_S, archive_segment_s=3_600)
+    says = [progress.look("archiver", _lag(5, 9), now_s, 0)["progress"] for now_s in (0, 3_600, 3_660)]
+    assert says == ["moving", "waiting", "stuck"]
+
+
 @pytest.mark.parametrize(
     ("change", "code"),
     [({}, 0), ({"progress": "waiting"}, 0), ({"progress": "stuck", "still_s": 400}, 1), ({"alarms": ["t/0 old"]}, 1)],
