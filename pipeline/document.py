@@ -5,6 +5,7 @@ trace_id, trace_version}; events are the stored bytes, spliced, never encoded ag
 bytes.
 """
 
+import asyncio
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +19,8 @@ from schemas.records import TraceAssembled
 
 LEVEL = 3
 LARGEST = 512 * 1024 * 1024
+MOST_ON_THE_LOOP = 1024 * 1024
+"""Bytes that are compressed where the event loop runs; more go to a thread."""
 NOWHERE = "documents/none"
 
 
@@ -33,13 +36,19 @@ class Sealed:
 
 async def seal(document: bytes, trace_id: str, store: ObjectStore, inline_limit: int) -> Sealed:
     """Compress a document and put it where it belongs; returns when a big one is stored."""
-    packed = zstandard.compress(document, LEVEL)
-    name = digest(document)
+    if len(document) > MOST_ON_THE_LOOP:
+        packed, name = await asyncio.to_thread(_packed, document)
+    else:
+        packed, name = _packed(document)
     if len(packed) <= inline_limit:
         return Sealed(packed, None, name, len(document))
     ref = derived_key("documents", trace_id, name)
     await store.put(ref, packed)
     return Sealed(None, ref, name, len(document))
+
+
+def _packed(document: bytes) -> tuple[bytes, str]:
+    return zstandard.compress(document, LEVEL), digest(document)
 
 
 async def open_document(assembled: TraceAssembled, store: ObjectStore) -> dict[str, Any]:

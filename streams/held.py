@@ -5,6 +5,7 @@ What is held is only ever a copy. Losing it, or having it twice, costs time and 
 
 from __future__ import annotations
 
+import threading
 from array import array
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator
@@ -20,8 +21,17 @@ LEVEL = 1
 LARGEST_CHUNK = 64 * 1024 * 1024
 INDEX_BYTES = 500
 """What a held chunk takes beside its packed bytes: its ids, and the objects around them."""
-_compressor = zstandard.ZstdCompressor(level=LEVEL)
-_decompressor = zstandard.ZstdDecompressor()
+
+
+class _Zstandard(threading.local):
+    """One of each a thread: they are not to be used by two at once."""
+
+    def __init__(self) -> None:
+        self.compressor = zstandard.ZstdCompressor(level=LEVEL)
+        self.decompressor = zstandard.ZstdDecompressor()
+
+
+_zstandard = _Zstandard()
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +54,7 @@ class HeldChunk:
 
     def unpack(self) -> EventsAppended:
         """The record as it was read."""
-        record = decode(_decompressor.decompress(self.packed, max_output_size=LARGEST_CHUNK))
+        record = decode(_zstandard.decompressor.decompress(self.packed, max_output_size=LARGEST_CHUNK))
         assert isinstance(record, EventsAppended)
         return record
 
@@ -52,7 +62,7 @@ class HeldChunk:
 def hold(chunk: EventsAppended, offset: int, stood_at: int | None = None) -> HeldChunk:
     """Compress a chunk for keeping."""
     # The compressor's own bytes keep the room of the worst case: 20,000 chunks took 164 MiB, their copies take 20.
-    packed = bytes(memoryview(_compressor.compress(encode(chunk))))
+    packed = bytes(memoryview(_zstandard.compressor.compress(encode(chunk))))
     return HeldChunk(
         offset, offset if stood_at is None else stood_at, chunk.chunk_seq, chunk.chunk_digest, chunk.body_mac, packed
     )
