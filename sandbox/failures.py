@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from sandbox.environment import ExecResult
+from sandbox.results import NOT_PASSED, Report
 from sandbox.spec import Statuses
 
 TAIL_CHARACTERS = 600
@@ -33,6 +34,7 @@ REASONS = {
     "tests_rewritten": "tests that passed fail with the change, and the trace rewrote them to pass",
     "no_report": "the test runner ended without a report",
     "bad_report": "the report is damaged, too large or not a report",
+    "tampered": "the change reached for the test framework or for its results",
     "report_mismatch": "the report and the runner's exit status contradict each other",
     "runner_failed": "the test runner stopped by itself before running the tests",
     "out_of_memory": "the tests used more memory than the sandbox has",
@@ -83,22 +85,24 @@ def unfinished(run: str, result: ExecResult, limit_s: float, out_of_memory: bool
     return None
 
 
-def untrusted(
-    run: str, result: ExecResult, statuses: Statuses, collected: int | None, not_passed: int
-) -> Outcome | None:
-    """What a run means whose exit status, report and counts do not fit together; None where they do.
+def unreported(run: str, result: ExecResult, statuses: Statuses) -> Outcome:
+    """What a run means that never said it is done: neither passed nor failed, as the sandbox's limits may end it."""
+    kind = "runner_failed" if result.exit_code in statuses.stopped else "no_report"
+    return unverifiable(kind, f"run {run} ended with status {result.exit_code}: {tail(result.output)}")
 
-    `collected` counts the report's entries, None where there is no report; `not_passed` those that failed or err. A run
-    that never said it is done, or says two things at once, must not count as passed (nor as failed: it may be the
-    sandbox's limits that broke it).
-    """
-    code = result.exit_code
-    if collected is None or code not in statuses.finished:
-        kind = "runner_failed" if collected or code in statuses.stopped else "no_report"
-        return unverifiable(kind, f"run {run} ended with status {code}: {tail(result.output)}")
+
+def contradicting(run: str, result: ExecResult, statuses: Statuses, report: Report) -> Outcome | None:
+    """What a run means whose exit status, report, counts and times do not fit together; None where they do."""
+    code, collected = result.exit_code, len(report.results)
+    not_passed = sum(status in NOT_PASSED for status in report.results.values())
+    if code not in statuses.finished:
+        return unverifiable("runner_failed", f"run {run} ended with status {code}: {tail(result.output)}")
     if code != statuses.expected(collected, not_passed):
         counts = f"{collected} results of which {not_passed} not passed"
         return unverifiable("report_mismatch", f"run {run} ended with status {code}, its report has {counts}")
+    if report.busy_us > result.duration_us:
+        took = f"its tests say that they took {report.busy_us} us"
+        return unverifiable("report_mismatch", f"run {run} ended after {result.duration_us} us, {took}")
     return None
 
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from sandbox.failures import Outcome, unverifiable
-from sandbox.reports import NOT_PASSED, Results
+from sandbox.results import NOT_PASSED, Results
 from sandbox.spec import ORIGINAL_AFTER, ORIGINAL_BEFORE, TRACE_AFTER, TRACE_BEFORE, Run
 from schemas.records import TestOutcome
 

@@ -9,16 +9,26 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
+from pipeline.reports.model import BadReport
 from sandbox.checkout import Prepared, prepare, unpack, variants
 from sandbox.environment import Environment, Environments, ExecResult
-from sandbox.failures import KILLED, NoVerdict, Outcome, unfinished, untrusted, unverifiable
+from sandbox.failures import (
+    KILLED,
+    TAIL_CHARACTERS,
+    NoVerdict,
+    Outcome,
+    contradicting,
+    unfinished,
+    unreported,
+    unverifiable,
+)
 from sandbox.grading import count, flaky, grade
 from sandbox.job import Job, Task
 from sandbox.patching import CONFIGURATION
-from sandbox.reports import NOT_PASSED, BadReport, Results
+from sandbox.results import Forged, Report, Results, Unfinished
 from sandbox.runners import MARKERS, choose
 from sandbox.runners.runner import Plan, Runner
-from sandbox.spec import TRACE_AFTER, WORK, Limits, distinct_runs
+from sandbox.spec import ORIGINAL_BEFORE, TRACE_AFTER, WORK, Limits, distinct_runs
 from schemas.records import SuiteRun, TestOutcome
 
 REPEAT = "repeat"
@@ -103,6 +113,7 @@ class _Suites:
     limits: Limits
     nonce: Callable[[], str]
     evidence: Evidence
+    habits: set[str] = field(default_factory=set)  # what the project itself does to the framework
 
     async def run(self, name: str, tree: str) -> Results:
         """The results of one run. Raises NoVerdict where there are none that can be trusted."""
@@ -117,25 +128,33 @@ class _Suites:
             stdin=self.runner.stdin(plan) or None,
             report_bytes=self.limits.report_bytes,
         )
-        results, failure = await self._read(name, done, plan)
-        self.evidence.runs.append(_suite_run(name, done, results))
-        if failure is not None:
+        report, failure = await self._read(name, done, plan)
+        self.evidence.runs.append(_suite_run(name, done, report.results))
+        if failure := failure or self._tampered(name, report):
             raise NoVerdict(failure)
-        return results
+        return report.results
 
-    async def _read(self, name: str, done: ExecResult, plan: Plan) -> tuple[Results, Outcome | None]:
+    async def _read(self, name: str, done: ExecResult, plan: Plan) -> tuple[Report, Outcome | None]:
         out_of_memory = done.exit_code == KILLED and await self.environment.out_of_memory()
         if failure := unfinished(name, done, self.limits.run_timeout_s, out_of_memory):
-            return {}, failure
-        try:
-            results = self.runner.parse(done.report, plan) if done.report else None
-        except BadReport as error:
-            return {}, unverifiable("bad_report", f"run {name}: {error}")
+            return Report({}), failure
         if done.report is None:
-            return {}, unverifiable("bad_report", f"run {name}: more than {self.limits.report_bytes} bytes")
-        not_passed = sum(status in NOT_PASSED for status in (results or {}).values())
-        collected = None if results is None else len(results)
-        return results or {}, untrusted(name, done, self.runner.statuses, collected, not_passed)
+            return Report({}), unverifiable("bad_report", f"run {name}: more than {self.limits.report_bytes} bytes")
+        try:
+            report = self.runner.parse(done.report, plan)
+        except Unfinished:
+            return Report({}), unreported(name, done, self.runner.statuses)
+        except BadReport as error:
+            forged = isinstance(error, Forged) and name != ORIGINAL_BEFORE.name
+            return Report({}), unverifiable("tampered" if forged else "bad_report", f"run {name}: {error}")
+        return report, contradicting(name, done, self.runner.statuses, report)
+
+    def _tampered(self, name: str, report: Report) -> Outcome | None:
+        """What the change or its tests did to the framework; what the start commit alone does as well is its habit."""
+        if name == ORIGINAL_BEFORE.name:
+            self.habits.update(report.notes)
+        new = [note for note in report.notes if note not in self.habits]
+        return unverifiable("tampered", f"run {name}: {new[0][:TAIL_CHARACTERS]}") if new else None
 
 
 def _suite_run(name: str, done: ExecResult, results: Results) -> SuiteRun:

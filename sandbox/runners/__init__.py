@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from sandbox.job import Task
-from sandbox.runners.python import PYTEST
+from sandbox.runners.python import PYTEST, UNITTEST
 from sandbox.runners.runner import Runner
 
-RUNNERS = {"pytest": PYTEST}
+RUNNERS = {"pytest": PYTEST, "unittest": UNITTEST}
 DEFAULT = PYTEST
 MARKERS = tuple(marker for runner in RUNNERS.values() for marker in runner.markers)
 

@@ -1,51 +1,90 @@
-"""The runners of Python's test frameworks."""
+"""The runners of Python's test frameworks: the programs of `inside`, sent to the container for each run."""
 
 from __future__ import annotations
 
-from sandbox.reports import Results, parse_junit
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from sandbox.results import Report
+from sandbox.runners.controls import for_pytest, for_unittest
+from sandbox.runners.events import read_events
 from sandbox.runners.runner import Plan, Runner
 from sandbox.spec import HOME, WORK, Statuses
 
-# pytest is imported before the tree under test is put on the path, so that no module of that tree can stand in for it;
-# then the path is what `python -m pytest` gives, and `src` for the usual layout without an installation.
-_LAUNCH = f"""
-import os, sys, pytest
-out = os.dup(1)
-os.dup2(2, 1)
-report = sys.argv.pop()
-sys.path[:0] = ['{WORK}', '{WORK}/src']
-status = pytest.main([*sys.argv[1:], '--junitxml=' + report])
-with open(report, 'rb') as made, open(out, 'wb') as answer:
-    answer.write(made.read())
-sys.exit(status)
+# What stands in the process list has no secret: the programs and the plan come by standard input.
+_BOOT = """
+import json, sys, types
+sent = json.loads(sys.stdin.buffer.read(int(sys.argv.pop())))
+for name, source in sent["modules"]:
+    sys.modules[name] = types.ModuleType(name)
+    exec(compile(source, f"/usr/{name}", "exec"), vars(sys.modules[name]))
+main = vars(sys.modules[name])["main"]
+for name, _ in sent.pop("modules"):
+    del sys.modules[name]
+main(sent)
 """
-_OPTIONS = ("-q", "--color=no", "--tb=short", "-p", "no:cacheprovider", "--continue-on-collection-errors")
-
-
-def _pytest(plan: Plan) -> tuple[str, ...]:
-    report = f"/tmp/report-{plan.nonce}.xml"
-    return ("python3", "-P", "-c", _LAUNCH, *_OPTIONS, "-o", "junit_family=xunit1", *plan.selection, report)
-
-
-def _parse(report: bytes, _: Plan) -> Results:
-    return parse_junit(report)
-
-
-PYTEST = Runner(
-    name="pytest",
-    image="python",
-    markers=(),
-    environment={
-        "HOME": HOME,
-        "PATH": "/usr/local/bin:/usr/bin:/bin",
-        "LANG": "C.UTF-8",
-        "TZ": "UTC",
-        "PYTHONHASHSEED": "0",
-        "PYTHONDONTWRITEBYTECODE": "1",
-        # a *.dist-info folder in the tree would otherwise load itself into the runner as a plugin
-        "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
-    },
-    command=_pytest,
-    parse=_parse,
-    statuses=Statuses(no_tests=5, stopped=frozenset({2, 3, 4})),
+_INSIDE = Path(__file__).parent / "inside"
+_SHARED = ("channel", "tree", "watch")
+_PYTEST_OPTIONS = (
+    "-q",
+    "--color=no",
+    "--tb=short",
+    "-p",
+    "no:cacheprovider",
+    "--continue-on-collection-errors",
+    "--maxfail=0",  # a run that stops at the first failure says nothing about the rest
 )
+_NO_TESTS = 5
+
+Controls = Callable[[str], tuple[str, Mapping[str, str]]]
+
+
+def _command(plan: Plan, program: str, controls: Controls) -> tuple[str, ...]:
+    return ("python3", "-P", "-c", _BOOT, str(len(_stdin(plan, program, controls))))
+
+
+def _stdin(plan: Plan, program: str, controls: Controls) -> bytes:
+    source, _ = controls(plan.nonce)
+    modules = [[f"sandbox.runners.inside.{name}", (_INSIDE / f"{name}.py").read_text()] for name in (*_SHARED, program)]
+    sent = {
+        "modules": modules,
+        "nonce": plan.nonce,
+        "seed": plan.nonce[:8],
+        "controls": source,
+        "selection": plan.selection,
+        "options": _PYTEST_OPTIONS,
+        "work": WORK,
+    }
+    return json.dumps(sent).encode()
+
+
+def _parse(report: bytes, plan: Plan, controls: Controls) -> Report:
+    return read_events(report, plan.nonce, controls(plan.nonce)[1], controls_status=1)
+
+
+def _runner(name: str, program: str, controls: Controls, stopped: frozenset[int]) -> Runner:
+    return Runner(
+        name=name,
+        image="python",
+        markers=(),
+        environment={
+            "HOME": HOME,
+            "PATH": "/usr/local/bin:/usr/bin:/bin",
+            "LANG": "C.UTF-8",
+            "LC_ALL": "C.UTF-8",
+            "TZ": "UTC",
+            "PYTHONHASHSEED": "0",
+            "PYTHONDONTWRITEBYTECODE": "1",
+            # a *.dist-info folder in the tree would otherwise load itself into the runner as a plugin
+            "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
+        },
+        command=lambda plan: _command(plan, program, controls),
+        stdin=lambda plan: _stdin(plan, program, controls),
+        parse=lambda report, plan: _parse(report, plan, controls),
+        statuses=Statuses(no_tests=_NO_TESTS, stopped=stopped),
+    )
+
+
+PYTEST = _runner("pytest", "pytest_program", for_pytest, frozenset({2, 3, 4}))
+UNITTEST = _runner("unittest", "unittest_program", for_unittest, frozenset())

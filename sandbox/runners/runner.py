@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from sandbox.reports import Results
+from sandbox.results import Report
 from sandbox.spec import Statuses
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """One run: files or test ids to run (all where empty), and a secret of this run alone."""
+    """One run: files or test ids to run (all where empty), and a secret of this run alone, in hex."""
 
     selection: tuple[str, ...]
     nonce: str
@@ -27,7 +27,8 @@ class Runner:
 
     `command` runs the tests in spec.WORK: the report goes to standard output, whatever tests print to standard error.
     `stdin` is what the command reads first, before any code of the tree runs. `parse` reads the report into one status
-    per test id (`file::test`) and raises BadReport; ids without `::` are files that could not be loaded.
+    per test id (`file::test`); ids without `::` are files that could not be loaded. It raises BadReport, Forged where
+    something else than the runner spoke, Unfinished where the runner did not come to its end.
     """
 
     name: str
@@ -35,6 +36,6 @@ class Runner:
     markers: tuple[str, ...]  # files at the root of the start commit that choose this runner
     environment: Mapping[str, str]
     command: Callable[[Plan], tuple[str, ...]]
-    parse: Callable[[bytes, Plan], Results]
+    parse: Callable[[bytes, Plan], Report]
     stdin: Callable[[Plan], bytes] = _nothing
     statuses: Statuses = field(default_factory=Statuses)

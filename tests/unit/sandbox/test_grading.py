@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from sandbox.environment import ExecResult
-from sandbox.failures import REASONS, unfinished, untrusted
+from sandbox.failures import REASONS, contradicting, unfinished, unreported
 from sandbox.grading import compare, flaky, grade
-from sandbox.reports import Results
+from sandbox.results import Report, Results
 from sandbox.runners.python import PYTEST
 
 ADD, SUB, OWN = "t/test_a.py::test_add", "t/test_a.py::test_sub", "t/test_own.py::test_own"
@@ -97,27 +97,39 @@ def ended(code: int | None, timed_out: bool = False) -> ExecResult:
 
 
 @pytest.mark.parametrize(
-    ("code", "has_report", "collected", "not_passed", "reason"),
+    ("code", "collected", "not_passed", "reason"),
     [
-        (0, True, 2, 0, None),
-        (1, True, 2, 1, None),
-        (5, True, 0, 0, None),
-        (0, True, 2, 1, "report_mismatch"),
-        (1, True, 2, 0, "report_mismatch"),
-        (0, True, 0, 0, "report_mismatch"),
-        (5, True, 1, 0, "report_mismatch"),
-        (0, False, 0, 0, "no_report"),
-        (137, False, 0, 0, "no_report"),
-        (4, False, 0, 0, "runner_failed"),
-        (2, True, 2, 0, "runner_failed"),
+        (0, 2, 0, None),
+        (1, 2, 1, None),
+        (5, 0, 0, None),
+        (0, 2, 1, "report_mismatch"),
+        (1, 2, 0, "report_mismatch"),
+        (0, 0, 0, "report_mismatch"),
+        (5, 1, 0, "report_mismatch"),
+        (2, 2, 0, "runner_failed"),
+        (137, 2, 0, "runner_failed"),
     ],
 )
 def test_a_run_counts_only_when_status_and_report_agree(
-    code: int, has_report: bool, collected: int, not_passed: int, reason: str | None
+    code: int, collected: int, not_passed: int, reason: str | None
 ) -> None:
-    outcome = untrusted("original_after", ended(code), PYTEST.statuses, collected if has_report else None, not_passed)
+    statuses = ["failed"] * not_passed + ["passed"] * (collected - not_passed)
+    report = Report({f"t.py::test_{n}": status for n, status in enumerate(statuses)})
+    outcome = contradicting("original_after", ended(code), PYTEST.statuses, report)
     assert (outcome.reason if outcome else None) == reason
     assert outcome is None or outcome.verdict == "unverifiable"
+
+
+def test_tests_that_took_longer_than_their_run_are_not_believed() -> None:
+    report = Report({"t.py::test": "passed"}, busy_us=2)
+    outcome = contradicting("original_after", ended(0), PYTEST.statuses, report)
+    assert outcome is not None
+    assert outcome.reason == "report_mismatch"
+
+
+@pytest.mark.parametrize(("code", "reason"), [(0, "no_report"), (137, "no_report"), (4, "runner_failed")])
+def test_a_run_without_a_report_neither_passed_nor_failed(code: int, reason: str) -> None:
+    assert unreported("original_after", ended(code), PYTEST.statuses).reason == reason
 
 
 def test_a_run_that_was_ended_from_outside_says_by_whom() -> None:

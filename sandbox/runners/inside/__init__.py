@@ -1,0 +1,1 @@
+"""Programs that run inside the container, beside the code under test; never imported outside of it."""
