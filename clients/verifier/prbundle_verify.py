@@ -1,23 +1,31 @@
 #!/usr/bin/env python3
 """Verifies a bundle of PR Telemetry without PR Telemetry: one file, no network, no dependency but `cryptography`.
 
-    python3 prbundle_verify.py TRACE.prbundle --key VKEY [--checkpoint EARLIER] [--receipt FILE --receipt-key HEX]
+    python3 prbundle_verify.py TRACE.prbundle --key KEY [--checkpoint EARLIER] [--receipt FILE --receipt-key KEY]
+
+A KEY is a verifier key (name+id+base64), the public key alone as PEM, 64 hex digits or base64, or a file with one of
+these or with the keys that a gateway publishes. A key without a name is that of the log whose name the bundle says.
 
 It shares no code with the pipeline and follows docs/integrity.md alone. Exit status: 0 the bundle holds, 1 it does not,
-2 something cannot be read. On standard output: one finding a line, `kind: detail`, then what is proven.
+2 something cannot be read. On standard output: one finding a line, `kind: detail`, then what is proven; with --json one
+document {trace_id, holds, checkpoint, revision, findings, proven, not_proven}.
 """
 
 import argparse
 import base64
 import hashlib
 import json
+import os
+import re
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
 FORMAT = "pr-telemetry-bundle/1"
 MERGE_DELAY_S = 24 * 3600
@@ -26,7 +34,7 @@ RECEIPT = ("chunk_digest", "chunk_seq", "offset", "partition", "received_at_us",
 SAME = ("trace_id", "project", "participant_id", "consent", "task_id", "task_title", "repo_origin", "created_at_us")
 
 Json = dict[str, Any]
-Key = tuple[str, bytes]
+Key = tuple[str, bytes]  # its name and 32 bytes; without a name: of whichever log it is held against
 Head = tuple[str, int, bytes, int | None]
 Finding = tuple[str, str]
 Entry = tuple[str, int, int, Json]
@@ -117,6 +125,39 @@ def consistent(old: int, new: int, old_root: bytes, new_root: bytes, proof: list
 # --- signed notes and checkpoints (c2sp.org/signed-note, tlog-checkpoint, tlog-cosignature) ---
 
 
+def read_keys(given: str) -> list[Key]:
+    """The keys in the file of this name, or that the text itself spells. Raises Unreadable."""
+    try:
+        # Not Path.is_file: a PEM is too long for a name, and says so by an error.
+        text = Path(given).read_text() if os.path.isfile(given) else given
+        if text.lstrip().startswith("{"):
+            return [read_published(key) for key in json.loads(text)["keys"]]
+        if "-----BEGIN" in text:
+            pem = load_pem_public_key(text.encode())
+            if isinstance(pem, Ed25519PublicKey):
+                return [("", pem.public_bytes_raw())]
+        return [read_key(line.strip()) for line in text.strip().split("\n")]
+    except (Unreadable, ValueError, LookupError, TypeError, AttributeError, UnsupportedAlgorithm):
+        raise Unreadable(f"neither a file with Ed25519 public keys nor such a key: {given[:80]!r}") from None
+
+
+def read_key(line: str) -> Key:
+    if re.fullmatch(r"[0-9a-fA-F]{64}", line):
+        return "", bytes.fromhex(line)
+    if re.fullmatch(r"[A-Za-z0-9+/_-]{43}=?", line):  # of 32 bytes; every vkey is longer
+        return "", unbase64(line.rstrip("=").replace("-", "+").replace("_", "/") + "=")
+    return read_vkey(line)
+
+
+def read_published(key: Json) -> Key:
+    """One key as a gateway publishes it: a vkey, or a JWK."""
+    if "vkey" in key:
+        return read_vkey(key["vkey"])
+    if (key["kty"], key["crv"]) != ("OKP", "Ed25519"):
+        raise Unreadable(f"a key of another type: {key['kty']}")
+    return read_key(key["x"])
+
+
 def read_vkey(text: str) -> Key:
     name, key_id, material = text.strip().split("+", 2)
     content = unbase64(material)
@@ -141,24 +182,24 @@ def open_checkpoint(note: str, keys: Sequence[Key]) -> Head | None:
     """(origin, size, root, time or None) of a checkpoint that a trusted key signed; None where none did."""
     text, _, lines = note.rpartition("\n\n")
     text += "\n"
+    origin, size, root = text.split("\n")[:3]
     name: str | None = None
     time_s: int | None = None
     for line in lines.splitlines():
         dash, signer, encoded = line.split(" ")
         content = unbase64(encoded)
         for known, public_key in keys:
-            if dash != "—" or known != signer:
+            if dash != "—" or (known or origin) != signer:
                 continue
-            if content[:4] == note_key_id(known, b"\x01", public_key):
+            if content[:4] == note_key_id(signer, b"\x01", public_key):
                 if not signed_by(public_key, content[4:], text.encode()):
                     return None
-                name = known
-            elif content[:4] == note_key_id(known, b"\x04", public_key):
+                name = signer
+            elif content[:4] == note_key_id(signer, b"\x04", public_key):
                 at = int.from_bytes(content[4:12], "big")
                 if not signed_by(public_key, content[12:], f"cosignature/v1\ntime {at}\n{text}".encode()):
                     return None
                 time_s = at
-    origin, size, root = text.split("\n")[:3]
     if name is None or origin != name or str(int(size)) != size:
         return None
     return origin, int(size), unbase64(root), time_s
@@ -363,38 +404,96 @@ def verify(
     return findings
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+# --- what is said ---
+
+
+def proven_by(trace_id: str, head: Json, newest: Json, earlier: bool, held: bool) -> tuple[list[str], list[str]]:
+    checkpoint = f"{head['origin']}, size {head['size']}, signed at {head['signed_at'] or 'no time'}"
+    proven = [
+        f"everything in this bundle of {trace_id} is as it was logged under the checkpoint {checkpoint}",
+        f"revision {newest['revision']}, leaf {newest['leaf']}: events {newest['events']}, chunks {newest['chunks']}",
+    ]
+    open_still: list[str] = []
+    (proven if earlier else open_still).append("this log is the one that was seen earlier")
+    (proven if held else open_still).append("what the receipts held are about is in it")
+    return proven, open_still
+
+
+def checkpoint_of(head: Head) -> Json:
+    origin, size, root, time_s = head
+    at = None if time_s is None else time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time_s))
+    return {"origin": origin, "size": size, "root": base64.b64encode(root).decode(), "signed_at": at}
+
+
+def revision_of(bundle: Json) -> Json | None:
+    """The newest revision of which the bundle has a whole leaf."""
+    assembled = [entry for entry in entries_of(bundle)[0] if entry[0] == "assembled"]
+    if not assembled:
+        return None
+    _, revision, index, record = max(assembled, key=lambda entry: entry[1])
+    named = {"events": "event_count", "chunks": "chunk_count", "head": "head"}
+    return {"revision": revision, "leaf": index, **{name: record[field] for name, field in named.items()}}
+
+
+def report_of(bundle: Json, keys: Sequence[Key], findings: list[Finding], earlier: bool, held: bool) -> Json:
+    now, newest = open_checkpoint(bundle["checkpoint"], keys), revision_of(bundle)
+    head = checkpoint_of(now) if now else None
+    said: tuple[list[str], list[str]] = ([], [])
+    if head and newest and not findings:
+        said = proven_by(bundle["trace_id"], head, newest, earlier, held)
+    return {
+        "trace_id": bundle["trace_id"],
+        "holds": not findings,
+        "checkpoint": head,
+        "revision": newest,
+        "findings": [{"kind": kind, "detail": detail} for kind, detail in findings],
+        "proven": said[0],
+        "not_proven": said[1],
+    }
+
+
+def lines_of(report: Json) -> Iterator[str]:
+    yield from (f"{finding['kind']}: {finding['detail']}" for finding in report["findings"])
+    yield from (f"proven: {text}" for text in report["proven"])
+    yield from (f"NOT proven: {text}" for text in report["not_proven"])
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("bundle", type=Path)
-    parser.add_argument("--key", action="append", required=True, help="verifier key (vkey) of the notary")
-    parser.add_argument("--checkpoint", type=Path, help="a checkpoint that you kept")
+    parser.add_argument("--key", action="append", required=True, help="the notary's public key: see above")
+    parser.add_argument("--checkpoint", type=Path, help="a checkpoint that you kept, or an earlier bundle")
     parser.add_argument("--receipt", type=Path, action="append", default=[], help="receipts that you kept, JSON")
-    parser.add_argument("--receipt-key", action="append", default=[], help="public key of receipts, 64 hex digits")
+    parser.add_argument("--receipt-key", action="append", default=[], help="the gateway's public key, likewise")
     parser.add_argument("--merge-delay-s", type=int, default=MERGE_DELAY_S)
-    given = parser.parse_args()
+    parser.add_argument("--json", action="store_true", help="print one JSON document")
+    return parser.parse_args()
+
+
+def run(given: argparse.Namespace) -> Json:
+    keys = [key for text in given.key for key in read_keys(text)]
+    receipt_keys = {sha256(key).hex()[:16]: key for text in given.receipt_key for _, key in read_keys(text)}
+    receipts: list[Any] = []
+    for path in given.receipt:
+        content = json.loads(path.read_bytes())
+        receipts += content if isinstance(content, list) else [content]
+    earlier = given.checkpoint.read_text() if given.checkpoint else None
+    if earlier is not None and earlier.lstrip().startswith("{"):
+        earlier = json.loads(earlier)["checkpoint"]
+    bundle = json.loads(given.bundle.read_bytes())
+    findings = verify(bundle, keys, earlier, receipts, receipt_keys, given.merge_delay_s)
+    return report_of(bundle, keys, findings, earlier is not None, bool(receipts))
+
+
+def main() -> int:
+    given = arguments()
     try:
-        keys = [read_vkey(text) for text in given.key]
-        receipt_keys = {sha256(bytes.fromhex(key)).hex()[:16]: bytes.fromhex(key) for key in given.receipt_key}
-        receipts = []
-        for path in given.receipt:
-            content = json.loads(path.read_bytes())
-            receipts += content if isinstance(content, list) else [content]
-        earlier = given.checkpoint.read_text() if given.checkpoint else None
-        bundle = json.loads(given.bundle.read_bytes())
-        findings = verify(bundle, keys, earlier, receipts, receipt_keys, given.merge_delay_s)
+        report = run(given)
     except (Unreadable, OSError, ValueError, LookupError, TypeError, AttributeError) as error:
-        sys.stderr.write(f"unreadable: {error!r}\n")
+        sys.stderr.write(f"unreadable: {error if isinstance(error, Unreadable) else repr(error)}\n")
         return 2
-    for kind, detail in findings:
-        sys.stdout.write(f"{kind}: {detail}\n")
-    if findings:
-        return 1
-    sys.stdout.write(
-        f"proven: everything in this bundle of {bundle['trace_id']} is as it was logged under its checkpoint\n"
-        f"{'proven' if earlier else 'NOT proven'}: this log is the one that was seen earlier\n"
-        f"{'proven' if receipts else 'NOT proven'}: what the receipts held are about is in it\n"
-    )
-    return 0
+    sys.stdout.write((json.dumps(report, indent=2) if given.json else "\n".join(lines_of(report))) + "\n")
+    return 0 if report["holds"] else 1
 
 
 if __name__ == "__main__":

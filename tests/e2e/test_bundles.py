@@ -61,7 +61,7 @@ def test_a_session_is_proven_offline_by_two_verifiers(stack: Stack, tmp_path: Pa
     report: dict[str, Any] = json.loads(told.stdout)
     assert f"Revision 1 of {made.trace_id}" in report["proven"][0]
     assert sum("was graded by heuristic" in line for line in report["proven"]) == 1
-    assert _alone(tmp_path, "t.prbundle", "--key", vkey, *held).returncode == 0
+    assert _alone(tmp_path, "t.prbundle", "--key", "keys.json", *held).returncode == 0
 
     first = json.loads(content)["chunks"][0]["events"][0]
     other = json.dumps(first.replace('"seq":0', '"seq":9'))[1:-1]
