@@ -17,7 +17,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sandbox.reports import NOT_PASSED, Results
+from sandbox.results import NOT_PASSED, Results
 from schemas.records import DifferingClaim
 
 ABSENT = "absent"
