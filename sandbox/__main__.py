@@ -15,6 +15,7 @@ from pipeline.settings import KafkaSettings, LogSettings, ObjectStoreSettings, S
 from pipeline.telemetry import configure_logs, logger
 from sandbox.container import Containers
 from sandbox.environment import EngineAbsent, EngineLost
+from sandbox.examiner import Examiner
 from sandbox.spec import MIB, Limits
 from sandbox.worker import Validator
 from schemas.codec import encode
@@ -53,12 +54,10 @@ async def run(settings: SandboxSettings, kafka: KafkaSettings, objects: ObjectSt
         await producer.send_and_wait(TRACE_VALIDATED.name, encode(validation), key=validation.trace_id.encode())
 
     validator = Validator(
-        environments=containers,
+        examiner=Examiner(environments=containers, nonce=lambda: secrets.token_hex(16), limits=limits),
         store=open_store(objects),
         publish=publish,
         clock=now_us,
-        nonce=lambda: secrets.token_hex(16),
-        limits=limits,
         repos=settings.sandbox_repos_dir,
     )
     try:

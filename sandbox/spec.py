@@ -24,6 +24,11 @@ class Limits:
     prepare_timeout_s: float = 60.0
 
     @property
+    def workspace_bytes(self) -> int:
+        """What a repository may have: it is there as a file and unpacked, with new objects."""
+        return self.repository_bytes // 3
+
+    @property
     def lifetime_s(self) -> float:
         """How long a container of one validation can be needed at most: preparation and every run to its deadline."""
         return self.prepare_timeout_s * 2 + (self.run_timeout_s + self.prepare_timeout_s) * (len(RUNS) + 1)

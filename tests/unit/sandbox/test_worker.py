@@ -11,6 +11,7 @@ from pipeline.errors import Invalid
 from pipeline.objectstore import FolderStore
 from sandbox.container import Containers
 from sandbox.environment import EngineAbsent, EngineLost, ImageMissing
+from sandbox.examiner import Examiner
 from sandbox.spec import MIB, Limits
 from sandbox.worker import Validator
 from schemas.records import TraceCompleted, TraceValidated
@@ -43,14 +44,11 @@ class Worker:
         self.published: list[TraceValidated] = []
         self._repository = repository
         self.validator = Validator(
-            environments=environments,
+            examiner=Examiner(environments=environments, nonce=lambda: "nonce", limits=LIMITS, pauses_s=(0.0, 0.0)),
             store=FolderStore(store),
             publish=self._publish,
             clock=iter(range(1_000_000, 9_000_000, 250)).__next__,
-            nonce=lambda: "nonce",
-            limits=LIMITS,
             repos=repository.folder.parent,
-            pauses_s=(0.0, 0.0),
         )
 
     async def _publish(self, validation: TraceValidated) -> None:
