@@ -16,6 +16,7 @@ from pipeline.cli import (
     queries,
     receipts,
     replaying,
+    reporting,
     sessions,
     texts,
 )
@@ -39,6 +40,7 @@ app.command("audit")(auditing.audit_log)
 app.command("replay")(replaying.replay)
 app.command("policy")(policies.policy)
 app.command("policies")(policies.policies)
+app.command("report")(reporting.report)
 app.command("redact")(texts.redact)
 app.add_typer(access.key_app, name="key")
 app.add_typer(access.token_app, name="token")

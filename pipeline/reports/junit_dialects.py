@@ -42,7 +42,7 @@ DIALECTS: dict[str, Callable[[Habits], bool]] = {
     "nette-tester": lambda seen: ".phpt" in seen.case.get("name", ""),
     "unittest": lambda seen: bool(_UNITTEST.match(seen.suite.get("name", ""))),
     "swift": lambda seen: seen.is_named("", "TestResults") and set(seen.case) == {"classname", "name", "time"},
-    "node": lambda seen: seen.case.get("classname") == "test" and "file" in seen.case,
+    "node": lambda seen: seen.case.get("classname") == "test",
     "testng": lambda seen: seen.suite.get("timestamp", "").endswith(" UTC"),
     "surefire": lambda seen: bool(seen.elements & _RERUN) or "java.version" in seen.properties,
     "gradle": lambda seen: set(seen.suite) == _GRADLE,
