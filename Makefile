@@ -15,6 +15,7 @@ test: check ## lint, types, unit, integration and end-to-end tests
 	$(PY) -m pytest -m "not slow"
 
 test-slow: setup ## the long suites: faults, volumes, image builds
+	-$(PY) -m deploy.embedded.gvisor ensure
 	$(PY) -m pytest -m slow --timeout 1800
 
 check: setup ## formatting, lint, types, import contracts

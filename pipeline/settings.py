@@ -271,7 +271,10 @@ class SandboxSettings(Group):
         None, description="folder of local mirrors: NAME or NAME.git where a trace's repository address ends in NAME"
     )
     sandbox_image: str = Field("pr-telemetry/sandbox-python:3.11", description="image that tests run in")
-    sandbox_runtime: str = Field("runc", description="container runtime")
+    sandbox_runtime: str = Field("runc", description="container runtime: runc, or runsc (gVisor)")
+    sandbox_untrusted: bool = Field(
+        False, description="whether code may be hostile to the kernel itself: start with gVisor, or not at all"
+    )
     sandbox_parallel: Positive = Field(2, description="traces validated at once")
     sandbox_run_timeout_s: Positive = Field(60, description="deadline of one suite run, seconds")
     sandbox_memory_mb: Positive = Field(512, description="memory of a container, MiB")

@@ -9,13 +9,15 @@ from pipeline.clock import now_us
 from pipeline.consumer import consume, stop_on_signals
 from pipeline.deadletter import DeadLetters
 from pipeline.each import Each
+from pipeline.errors import EXIT_HELD, Explained
 from pipeline.kafka import make_consumer, make_producer, start
 from pipeline.s3store import open_store
 from pipeline.settings import KafkaSettings, LogSettings, ObjectStoreSettings, SandboxSettings, load
 from pipeline.telemetry import configure_logs, logger
 from sandbox.container import Containers
-from sandbox.environment import EngineAbsent, EngineLost
+from sandbox.environment import EngineAbsent, EngineLost, RuntimeMissing
 from sandbox.examiner import Examiner
+from sandbox.hardening import GVISOR
 from sandbox.spec import MIB, Limits
 from sandbox.worker import Validator
 from schemas.codec import encode
@@ -23,7 +25,14 @@ from schemas.records import TraceValidated
 from schemas.topics import TRACE_ASSEMBLED, TRACE_VALIDATED
 
 GROUP = "sandbox"
+HOW_TO_GET_GVISOR = "`python -m deploy.embedded.gvisor ensure` builds gVisor and says how an engine gets to offer it"
 log = logger(__name__)
+
+
+class NotIsolated(Explained):
+    """Code would not run as the settings ask for; the text says what to change."""
+
+    exit_status = EXIT_HELD
 
 
 def limits_of(settings: SandboxSettings) -> Limits:
@@ -44,10 +53,11 @@ def images_of(settings: SandboxSettings) -> dict[str, str]:
 
 
 async def run(settings: SandboxSettings, kafka: KafkaSettings, objects: ObjectStoreSettings) -> None:
-    """Consume until SIGTERM or SIGINT."""
+    """Consume until SIGTERM or SIGINT. Raises NotIsolated before anything is read."""
+    refuse_weak_isolation(settings)
     stop, limits = stop_on_signals(), limits_of(settings)
     containers = Containers(settings.docker_host, images_of(settings), settings.sandbox_runtime, limits)
-    await _sweep(containers)
+    await _ready(containers)
     producer = make_producer(kafka)
 
     async def publish(validation: TraceValidated) -> None:
@@ -69,9 +79,20 @@ async def run(settings: SandboxSettings, kafka: KafkaSettings, objects: ObjectSt
         containers.close()
 
 
-async def _sweep(containers: Containers) -> None:
+def refuse_weak_isolation(settings: SandboxSettings) -> None:
+    """Raises NotIsolated where code that nobody trusts would share the machine's own kernel."""
+    if settings.sandbox_untrusted and settings.sandbox_runtime != GVISOR:
+        raise NotIsolated(
+            f"SANDBOX_UNTRUSTED is set and SANDBOX_RUNTIME is {settings.sandbox_runtime}, which shares the machine's"
+            f" kernel: set SANDBOX_RUNTIME={GVISOR}, or unset SANDBOX_UNTRUSTED"
+        )
+
+
+async def _ready(containers: Containers) -> None:
     try:
         log.info("leftover containers removed", count=await containers.sweep())
+    except RuntimeMissing as error:
+        raise NotIsolated(f"SANDBOX_RUNTIME cannot be had: {error}; {HOW_TO_GET_GVISOR}") from error
     except (EngineAbsent, EngineLost) as error:
         log.warning("no Docker engine: traces get the verdict unverifiable(no_docker)", reason=str(error))
 

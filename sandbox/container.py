@@ -1,9 +1,9 @@
 """Environments that are Docker containers; the only module that knows the Docker client.
 
-A container has no network, no capabilities, a read-only root, two size-capped memory file systems and limits on memory,
-processors and processes. Its first process reads a pipe that this process holds open, so that it ends, with everything
-in it, when this process does; a deadline inside and one outside end it otherwise. The client blocks, so every call is
-made in a thread; each container has threads of its own, so that a kill never waits for a stuck read.
+What a container may do is said in `hardening`. Its first process reads a pipe that this process holds open, so that it
+ends, with everything in it, when this process does; a deadline inside and one outside end it otherwise. The client
+blocks, so every call is made in a thread; each container has threads of its own, so that a kill never waits for a stuck
+read.
 """
 
 from __future__ import annotations
@@ -13,25 +13,27 @@ import socket
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from typing import Any, ParamSpec, TypeVar
 
 import docker
 import requests
 from docker.errors import APIError, DockerException, ImageNotFound, NotFound
 from docker.models.containers import Container
-from docker.types import LogConfig, Ulimit
 from docker.utils.socket import STDOUT, frames_iter
 
-from sandbox.environment import INPUT, REPOSITORY, EngineAbsent, EngineLost, ExecResult, ImageMissing
-from sandbox.spec import MIB, Limits
+from sandbox import hardening
+from sandbox.environment import INPUT, EngineAbsent, EngineLost, ExecResult, ImageMissing, RuntimeMissing
+from sandbox.hardening import EXPIRES, PREPARING, RUNNING
+from sandbox.spec import Limits
 from sandbox.transfer import Capped, packed
 
-EXPIRES = "pr-telemetry.sandbox.expires"  # label: seconds since the epoch after which nobody needs the container
 DEFAULT_HOST = "unix:///var/run/docker.sock"
-PREPARING, RUNNING = "65533:65533", "65534:65534"
 API_TIMEOUT_S = 30
 KILL_GRACE_S = 10.0
+# Exit codes that are a command's own, or mean that there is no container any more: 137 runc's, 126 and 128 gVisor's.
+AMBIGUOUS = frozenset({None, 126, 128, 137})
+ANSWER_BYTES = 64 * 1024
 OOM_COUNTERS = ("/sys/fs/cgroup/memory/memory.oom_control", "/sys/fs/cgroup/memory.events")  # cgroup v1, v2
 _FAILURES = (DockerException, requests.exceptions.RequestException, OSError)
 P = ParamSpec("P")
@@ -58,7 +60,7 @@ class Containers:
             raise
 
     async def sweep(self) -> int:
-        """Removes containers that outlived a crash of their process; returns how many."""
+        """Removes containers that outlived a crash of their process; returns how many. Raises as `start` does."""
         client = await self._connected()
         return await _in_thread(None, _sweep, client, time.time())
 
@@ -73,13 +75,19 @@ class Containers:
         try:
             async with self._connecting:
                 if self._client is None:
-                    self._client = await asyncio.to_thread(
-                        docker.DockerClient, self._host or DEFAULT_HOST, timeout=API_TIMEOUT_S
-                    )
+                    self._client = await asyncio.to_thread(self._connect)
             await asyncio.to_thread(self._client.ping)
         except _FAILURES as error:
             raise EngineAbsent(f"{self._host or DEFAULT_HOST}: {error}") from error
         return self._client
+
+    def _connect(self) -> docker.DockerClient:
+        client = docker.DockerClient(self._host or DEFAULT_HOST, timeout=API_TIMEOUT_S)
+        offered = client.info()["Runtimes"]
+        if self._runtime not in offered:
+            client.close()
+            raise RuntimeMissing(f"the engine offers {', '.join(sorted(offered))}, not {self._runtime}")
+        return client
 
     def _start(
         self, client: docker.DockerClient, threads: ThreadPoolExecutor, lifetime_s: float, name: str
@@ -88,57 +96,19 @@ class Containers:
             image = client.images.get(name)
         except ImageNotFound as error:
             raise ImageMissing(name) from error
-        container = client.containers.create(image, **self._options(lifetime_s))
+        options = hardening.options(self._limits, self._runtime, lifetime_s, time.time())
+        container = client.containers.create(image, **options)
         try:
             lifeline = container.attach_socket(params={"stdin": 1, "stream": 1})
             container.start()
-            environment = ContainerEnvironment(container, threads, lifeline, self._facts(client, name, str(image.id)))
+            facts = {"image": name, "image_id": str(image.id), "engine": str(client.version()["Version"])}
+            known = facts | hardening.facts(self._limits, self._runtime)
+            environment = ContainerEnvironment(container, threads, lifeline, known)
             environment.prepare()
         except BaseException:
             container.remove(force=True)
             raise
         return environment
-
-    def _options(self, lifetime_s: float) -> dict[str, Any]:
-        limits = self._limits
-        return {
-            "command": ["timeout", "-s", "KILL", str(round(lifetime_s)), "cat"],
-            "stdin_open": True,
-            "auto_remove": True,
-            "network_mode": "none",
-            "read_only": True,
-            "cap_drop": ["ALL"],
-            "security_opt": ["no-new-privileges"],
-            "user": PREPARING,
-            "runtime": self._runtime,
-            "mem_limit": limits.memory_bytes,
-            "memswap_limit": limits.memory_bytes,
-            "nano_cpus": round(limits.cpus * 1e9),
-            "pids_limit": limits.pids,
-            "shm_size": 16 * MIB,
-            "ipc_mode": "private",
-            "ulimits": [Ulimit(name="core", soft=0, hard=0), Ulimit(name="nofile", soft=1024, hard=1024)],
-            "tmpfs": {
-                REPOSITORY: f"size={limits.repository_bytes},mode=0755,uid=65533,gid=65533,nosuid,nodev",
-                "/tmp": f"size={limits.scratch_bytes},mode=1777,nosuid,nodev,exec",
-            },
-            "hostname": "sandbox",
-            "log_config": LogConfig(type="none"),
-            "labels": {EXPIRES: str(round(time.time() + lifetime_s))},
-        }
-
-    def _facts(self, client: docker.DockerClient, image: str, image_id: str) -> dict[str, str]:
-        limits = self._limits
-        return {
-            "image": image,
-            "image_id": image_id,
-            "runtime": self._runtime,
-            "engine": str(client.version()["Version"]),
-            "network": "none",
-            "memory_bytes": str(limits.memory_bytes),
-            "cpus": f"{limits.cpus:g}",
-            "pids": str(limits.pids),
-        }
 
 
 class ContainerEnvironment:
@@ -147,6 +117,8 @@ class ContainerEnvironment:
     def __init__(self, container: Container, threads: ThreadPoolExecutor, lifeline: Any, facts: dict[str, str]) -> None:
         self._container, self._threads, self._lifeline, self._facts = container, threads, lifeline, facts
         self._api: Any = container.client.api if container.client else None
+        self._met_untrusted = False
+        self._started_s = time.time()
 
     def prepare(self) -> None:
         """Make the folder for input; called once, in a thread."""
@@ -176,6 +148,7 @@ class ContainerEnvironment:
     ) -> ExecResult:
         """See Environment."""
         started, output = time.monotonic_ns(), Capped(output_bytes)
+        self._met_untrusted |= not trusted
         report = Capped(report_bytes) if report_bytes else None
         how = {"user": PREPARING if trusted else RUNNING, "workdir": folder, "environment": dict(environment or {})}
         reading = asyncio.ensure_future(
@@ -186,18 +159,42 @@ class ContainerEnvironment:
             if not done:
                 await self._kill()
                 await asyncio.wait({reading}, timeout=KILL_GRACE_S)
-            exit_code = reading.result() if done else None
+            exit_code = await self._exit_code(reading) if done else None
         finally:
             _forget(reading)
         duration_us = (time.monotonic_ns() - started) // 1000
         whole = None if report is None or report.truncated else report.joined()
         return ExecResult(exit_code, output.joined(), output.truncated, not done, duration_us, whole)
 
+    async def _exit_code(self, reading: asyncio.Future[int | None]) -> int | None:
+        """None where the container is gone: the doing of what ran in it, if it was not ours alone so far."""
+        try:
+            exit_code = reading.result()
+            if exit_code not in AMBIGUOUS or await self._lives():
+                return exit_code
+        except EngineLost as error:
+            if not (self._met_untrusted and _says_gone(error.__cause__)):
+                raise
+        if not self._met_untrusted:
+            raise EngineLost("the container ended by itself")
+        return None
+
+    async def _lives(self) -> bool:
+        try:
+            return await _in_thread(self._threads, self._exec, ["true"], {"user": PREPARING}, Capped(1024)) == 0
+        except EngineLost as error:
+            if _says_gone(error.__cause__):
+                return False
+            raise
+
     async def out_of_memory(self) -> bool:
-        """See Environment."""
-        counters = await self.run(["cat", *OOM_COUNTERS], trusted=True, deadline_s=KILL_GRACE_S, output_bytes=4096)
-        lines = (line.split() for line in counters.output.decode(errors="replace").splitlines())
-        return any(line[0] == "oom_kill" and line[1] != "0" for line in lines if len(line) == 2)
+        """See Environment. Where the container is gone, gVisor with it, only the engine knows."""
+        try:
+            counters = await self._output(["cat", *OOM_COUNTERS])
+        except EngineLost:
+            counters = ""
+        killed = (line.split() for line in counters.splitlines() if line.startswith("oom_kill "))
+        return any(count != "0" for _, count in killed) or await _in_thread(self._threads, self._was_starved)
 
     async def close(self) -> None:
         """See Environment."""
@@ -213,6 +210,17 @@ class ContainerEnvironment:
         with suppress(NotFound):
             self._container.remove(force=True)
 
+    async def _output(self, command: list[str]) -> str:
+        output = Capped(4096)
+        await _in_thread(self._threads, self._exec, command, {"user": PREPARING}, output)
+        return output.joined().decode(errors="replace")
+
+    def _was_starved(self) -> bool:
+        told = {"container": [self._container.id], "event": ["oom"]}
+        until = time.time() + 0.001  # of the past only, or the engine would go on to tell
+        with closing(self._api.events(since=self._started_s, until=until, filters=told)) as events:
+            return any(True for _ in events)
+
     def _exec(
         self,
         command: list[str],
@@ -220,20 +228,21 @@ class ContainerEnvironment:
         output: Capped,
         report: Capped | None = None,
         stdin: bytes | None = None,
-    ) -> int:
+    ) -> int | None:
         name = self._api.exec_create(self._container.id, command, stdin=stdin is not None, **how)["Id"]
         with _connection(self._api.exec_start(name, socket=True)) as connection:
             if stdin is not None:
                 getattr(connection, "_sock", connection).sendall(stdin)
             for stream, chunk in frames_iter(connection, tty=False):  # type: ignore[no-untyped-call]
                 (report if stream == STDOUT and report else output).add(chunk)
-        return int(self._api.exec_inspect(name)["ExitCode"])
+        exit_code: int | None = self._api.exec_inspect(name)["ExitCode"]
+        return exit_code
 
     def _feed(self, command: list[str], data: bytes) -> None:
         name = self._api.exec_create(self._container.id, command, user=PREPARING, stdin=True)["Id"]
         with _connection(self._api.exec_start(name, socket=True)) as connection:
             getattr(connection, "_sock", connection).sendall(data)
-            answer = connection.read()
+            answer = connection.read(ANSWER_BYTES)
         if self._api.exec_inspect(name)["ExitCode"] != 0:
             raise EngineLost(f"{len(data)} bytes could not be written: {answer[-200:]!r}")
 
@@ -270,6 +279,10 @@ def _sweep(client: docker.DockerClient, now_s: float) -> int:
     return removed
 
 
+def _says_gone(error: BaseException | None) -> bool:
+    return isinstance(error, APIError) and error.status_code in {404, 409}
+
+
 async def _in_thread(threads: ThreadPoolExecutor | None, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     try:
         return await asyncio.get_running_loop().run_in_executor(threads, lambda: call(*args, **kwargs))
@@ -277,7 +290,7 @@ async def _in_thread(threads: ThreadPoolExecutor | None, call: Callable[P, T], *
         raise EngineLost(f"{type(error).__name__}: {error}"[:500]) from error
 
 
-def _forget(reading: asyncio.Future[int]) -> None:
+def _forget(reading: asyncio.Future[int | None]) -> None:
     """Take or drop what a read has come to, so that nobody reports it as lost."""
     if not reading.done():
         reading.cancel()

@@ -15,7 +15,8 @@ INPUT = f"{REPOSITORY}/in"
 
 @dataclass(frozen=True, slots=True)
 class ExecResult:
-    """How a command ended. `exit_code` is None where it was killed at its deadline, with the whole environment.
+    """How a command ended. `exit_code` is None where the whole environment ended under it: killed at the deadline
+    (`timed_out`), or brought down by the command itself.
 
     `output` is stdout and stderr together, at most the cap asked for: its first and last halves where `truncated`.
     Where a report was asked for, `report` is stdout alone, None where it had more than the cap, and `output` the rest.
@@ -41,10 +42,15 @@ class ImageMissing(Exception):
     """The engine answers but does not have the image."""
 
 
+class RuntimeMissing(Exception):
+    """The engine answers but does not offer the container runtime that was asked for."""
+
+
 class Environment(Protocol):
     """One isolated place, gone for good after `close`, and within its lifetime also without it.
 
-    All methods raise EngineLost when the machinery fails. After a deadline was reached nothing works but `close`.
+    All methods raise EngineLost when the machinery fails. After a result without an exit code nothing works but
+    `out_of_memory` and `close`.
     """
 
     async def write_files(self, files: Mapping[str, bytes]) -> None:
@@ -84,5 +90,5 @@ class Environments(Protocol):
     async def start(self, lifetime_s: float, image: str) -> Environment:
         """A new environment that ends by itself after `lifetime_s`. `image` is a key of the settings' or a name.
 
-        Raises EngineAbsent, EngineLost, ImageMissing.
+        Raises EngineAbsent, EngineLost, ImageMissing, RuntimeMissing.
         """

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from pipeline.telemetry import logger
-from sandbox.environment import EngineAbsent, EngineLost, Environments, ImageMissing
+from sandbox.environment import EngineAbsent, EngineLost, Environments, ImageMissing, RuntimeMissing
 from sandbox.failures import NoVerdict, Outcome, infra_failure, unverifiable
 from sandbox.job import Job
 from sandbox.spec import Limits
@@ -40,6 +40,8 @@ class Examiner:
                 return await self._attempt(job)
             except ImageMissing as error:
                 raise NoVerdict(unverifiable("no_image", str(error))) from error
+            except RuntimeMissing as error:
+                raise NoVerdict(unverifiable("no_runtime", str(error))) from error
             except (EngineAbsent, EngineLost) as error:
                 if isinstance(error, EngineAbsent) and not self._engine_seen:
                     raise NoVerdict(unverifiable("no_docker", str(error))) from error

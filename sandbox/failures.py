@@ -27,6 +27,7 @@ REASONS = {
     "path_too_long": "a path of the change is longer than a file system takes",
     "no_docker": "no Docker engine answers",
     "no_image": "the engine does not have the sandbox image",
+    "no_runtime": "the engine does not offer the container runtime that is asked for",
     "no_tests": "no test was collected",
     "no_failing_test": "no test failed before the change, so none can show that it fixes anything",
     "collection_failed": "no test file could be loaded, neither before nor after the change",
@@ -80,8 +81,10 @@ def unfinished(run: str, result: ExecResult, limit_s: float, out_of_memory: bool
     """What a run means that the container ended; None where the runner ended by itself."""
     if result.timed_out:
         return timeout(run, limit_s)
-    if result.exit_code == KILLED and out_of_memory:
+    if result.exit_code in {KILLED, None} and out_of_memory:
         return unverifiable("out_of_memory", f"run {run}")
+    if result.exit_code is None:
+        return unverifiable("sandbox_exhausted", f"run {run} brought its container down")
     return None
 
 

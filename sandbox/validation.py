@@ -135,7 +135,7 @@ class _Suites:
         return report.results
 
     async def _read(self, name: str, done: ExecResult, plan: Plan) -> tuple[Report, Outcome | None]:
-        out_of_memory = done.exit_code == KILLED and await self.environment.out_of_memory()
+        out_of_memory = done.exit_code in {KILLED, None} and await self.environment.out_of_memory()
         if failure := unfinished(name, done, self.limits.run_timeout_s, out_of_memory):
             return Report({}), failure
         if done.report is None:

@@ -2,7 +2,8 @@
 
 `ensure` installs Debian's packages where the engine is missing; `run` becomes a foreground `dockerd` (same process id),
 to be supervised by whoever started it. Our engine makes no bridge and touches no firewall, because no container of ours
-ever has a network. Its data root is kept between runs, so the sandbox's image outlives them.
+ever has a network. It offers gVisor beside its own runtime where that has been built. Its data root is kept between
+runs, so the sandbox's image outlives them.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from typing import NoReturn
 
 import docker
 
+from deploy.embedded import gvisor
 from deploy.embedded.jars import cache_root, say_on_stderr
 
 DEFAULT_SOCKET = "/var/run/docker.sock"
@@ -104,6 +106,7 @@ def engine_command(data_root: Path, socket_path: Path) -> list[str]:
         f"--exec-root={socket_path.parent / 'exec'}",
         f"--pidfile={_pid_file(data_root)}",
         "--log-level=warn",
+        *([f"--add-runtime={gvisor.RUNTIME}={runtime}"] if (runtime := gvisor.built(os.environ)) else []),
     ]
 
 

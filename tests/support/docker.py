@@ -6,9 +6,12 @@ import os
 import shutil
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 
+import docker
 import pytest
 
+from deploy.embedded import gvisor
 from deploy.embedded.docker_engine import answering_daemon, answers, free_data_root, obstacle, short_runtime_folder
 from deploy.embedded.sandbox_image import ImageUnavailable, ensure_image
 from tests.support.processes import running
@@ -32,6 +35,17 @@ def docker_host() -> Iterator[str]:
             yield _with_image(host)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def require_gvisor(docker_host: str) -> None:
+    """Skips where the engine does not offer gVisor: it is built once, in minutes. Fails with REQUIRE_GVISOR=1."""
+    with closing(docker.DockerClient(docker_host)) as client:
+        if gvisor.RUNTIME in client.info()["Runtimes"]:
+            return
+    why = "the engine does not offer gVisor: `python -m deploy.embedded.gvisor ensure` builds it"
+    if os.environ.get("REQUIRE_GVISOR") == "1":
+        pytest.fail(why)
+    pytest.skip(why)
 
 
 def _with_image(host: str) -> str:

@@ -8,10 +8,13 @@ from pathlib import Path
 import pytest
 
 from sandbox.container import ContainerEnvironment, Containers
+from sandbox.hardening import GVISOR
 from sandbox.spec import MIB, Limits
+from tests.support.docker import require_gvisor
 from tests.support.sandbox import START, Repository, make_repository
 
 IMAGE = "pr-telemetry/sandbox-python:3.11"
+RUNTIMES = ("runc", GVISOR)
 
 
 @pytest.fixture
@@ -20,8 +23,16 @@ def limits() -> Limits:
 
 
 @pytest.fixture
-def containers(docker_host: str, limits: Limits) -> Iterator[Containers]:
-    made = Containers(docker_host, {"python": IMAGE}, "runc", limits)
+def runtime() -> str:
+    """Modules whose tests hold for every runtime parametrise it anew, with RUNTIMES."""
+    return "runc"
+
+
+@pytest.fixture
+def containers(docker_host: str, limits: Limits, runtime: str) -> Iterator[Containers]:
+    if runtime == GVISOR:
+        require_gvisor(docker_host)
+    made = Containers(docker_host, {"python": IMAGE}, runtime, limits)
     yield made
     made.close()
 

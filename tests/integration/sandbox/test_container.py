@@ -1,4 +1,4 @@
-"""What runs inside a container cannot reach out of it, and its output, time and memory are bounded from outside."""
+"""What runs inside a container is bounded from outside in output, time, memory and processes, whatever the runtime."""
 
 from __future__ import annotations
 
@@ -11,59 +11,37 @@ from contextlib import closing
 import docker
 import pytest
 
-from sandbox.container import EXPIRES, ContainerEnvironment, Containers
-from sandbox.environment import INPUT, EngineAbsent, EngineLost, ExecResult, ImageMissing
+from sandbox import seccomp
+from sandbox.container import ContainerEnvironment, Containers
+from sandbox.environment import INPUT, EngineAbsent, EngineLost, ExecResult, ImageMissing, RuntimeMissing
+from sandbox.hardening import EXPIRES, GVISOR_LEAST_PIDS
 from sandbox.spec import MIB, Limits
-from tests.integration.sandbox.conftest import IMAGE
+from tests.integration.sandbox.conftest import IMAGE, RUNTIMES
 
 pytestmark = pytest.mark.integration
+
+
+@pytest.fixture(params=RUNTIMES)
+def runtime(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
 
 
 async def python(environment: ContainerEnvironment, program: str, deadline_s: float = 20) -> ExecResult:
     return await environment.run(["python3", "-c", program], deadline_s=deadline_s, output_bytes=4096)
 
 
-PROBES = {
-    "connect to another machine": "import socket; socket.create_connection(('192.0.2.1', 80), 2)",
-    "resolve a name": "import socket; socket.getaddrinfo('example.com', 80)",
-    "open a raw socket": "import socket; socket.socket(socket.AF_INET, socket.SOCK_RAW, 1)",
-    "write to the root": "import os; assert not os.statvfs('/').f_flag & os.ST_RDONLY",
-    "write to the repository": "open('/workspace/forged', 'w')",
-    "become root": "import os; os.setuid(0)",
-    "end the first process": "import os; os.kill(1, 9)",
-    "trace the first process": "import ctypes; assert ctypes.CDLL(None).ptrace(16, 1, 0, 0) == 0",
-    "mount": "import ctypes; assert ctypes.CDLL(None).mount(b'x', b'/tmp', b'tmpfs', 0, b'') == 0",
-    "make a user namespace": "import ctypes; assert ctypes.CDLL(None).unshare(0x10000000) == 0",
-    "fill the disk": "open('/tmp/big', 'wb').write(bytes(80 * 1024 * 1024))",
-    "fill the shared memory": "open('/dev/shm/big', 'wb').write(bytes(20 * 1024 * 1024))",
-}
-
-
-@pytest.mark.parametrize("program", PROBES.values(), ids=PROBES.keys())
-async def test_a_container_does_not_let_its_code(environment: ContainerEnvironment, program: str) -> None:
-    done = await python(environment, program)
-    assert done.exit_code == 1, done.output
-    assert (await python(environment, "print('alive')")).output == b"alive\n"
-
-
-async def test_its_code_has_no_capability_and_cannot_gain_one(environment: ContainerEnvironment) -> None:
-    done = await python(environment, "print(open('/proc/self/status').read())")
-    status = dict(line.split(":\t") for line in done.output.decode().splitlines() if ":\t" in line)
-    assert {status[name] for name in ("CapPrm", "CapEff", "CapBnd")} == {"0" * 16}
-    assert (status["NoNewPrivs"], status["Seccomp"]) == ("1", "2")
-    assert status["Uid"].split() == ["65534"] * 4
-
-
 async def test_the_engine_was_asked_for_every_limit(
-    environment: ContainerEnvironment, limits: Limits, docker_host: str
+    environment: ContainerEnvironment, limits: Limits, docker_host: str, runtime: str
 ) -> None:
     with closing(docker.DockerClient(docker_host)) as client:
         config = client.containers.get(str(environment._container.id)).attrs["HostConfig"]
     # an engine without a bridge has no network to give, so that only its answer tells
     assert (config["NetworkMode"], config["IpcMode"], config["ReadonlyRootfs"]) == ("none", "private", True)
     assert (config["Memory"], config["MemorySwap"]) == (limits.memory_bytes, limits.memory_bytes)
-    assert (config["PidsLimit"], config["NanoCpus"], config["ShmSize"]) == (limits.pids, 10**9, 16 * MIB)
-    assert (config["CapDrop"], config["SecurityOpt"]) == (["ALL"], ["no-new-privileges"])
+    pids = limits.pids if runtime == "runc" else GVISOR_LEAST_PIDS
+    assert (config["PidsLimit"], config["NanoCpus"], config["ShmSize"]) == (pids, 10**9, 16 * MIB)
+    assert (config["CapDrop"], config["SecurityOpt"]) == (["ALL"], ["no-new-privileges", seccomp.option()])
+    assert (config["Runtime"], config["Privileged"], config["Binds"]) == (runtime, False, None)
 
 
 async def test_a_flood_of_output_is_cut_in_the_middle(environment: ContainerEnvironment) -> None:
@@ -73,19 +51,39 @@ async def test_a_flood_of_output_is_cut_in_the_middle(environment: ContainerEnvi
     assert done.output.endswith(b"last\n")
 
 
-async def test_a_memory_bomb_ends_alone(environment: ContainerEnvironment) -> None:
+async def test_a_memory_bomb_is_told_from_another_end(environment: ContainerEnvironment, runtime: str) -> None:
     assert not await environment.out_of_memory()
     done = await python(environment, f"bytearray({400 * MIB})")
-    assert done.exit_code == 137
+    assert (done.exit_code, done.timed_out) == (137 if runtime == "runc" else None, False)
     assert await environment.out_of_memory()
-    assert (await python(environment, "print('alive')")).output == b"alive\n"
+    # gVisor's kernel is in the container, and ends with it
+    alive = await python(environment, "print('alive')")
+    assert (alive.exit_code, alive.output) == ((0, b"alive\n") if runtime == "runc" else (None, b""))
 
 
-async def test_a_fork_bomb_stays_within_its_number_of_processes(environment: ContainerEnvironment) -> None:
+@pytest.mark.parametrize("code", [1, 126, 128, 137])
+async def test_a_command_s_own_status_is_kept(environment: ContainerEnvironment, code: int) -> None:
+    assert (await python(environment, f"import os; os._exit({code})")).exit_code == code
+    assert not await environment.out_of_memory()
+
+
+async def test_a_fork_bomb_stays_within_its_number_of_processes(
+    environment: ContainerEnvironment, runtime: str
+) -> None:
     bomb = "import os, time\nn = 0\ntry:\n  while os.fork(): n += 1\n  time.sleep(60)\nexcept OSError: print(n)"
     done = await python(environment, bomb)
-    assert 0 < int(done.output) < 64
+    assert 0 < int(done.output) < 64 if runtime == "runc" else done.exit_code is None
     assert done.duration_us < 10_000_000
+
+
+async def test_a_container_that_our_own_commands_lose_is_our_failure(
+    environment: ContainerEnvironment, docker_host: str
+) -> None:
+    with closing(docker.DockerClient(docker_host)) as client:
+        client.containers.get(str(environment._container.id)).remove(force=True)
+    with pytest.raises(EngineLost):
+        await environment.run(["true"], trusted=True, deadline_s=5, output_bytes=100)
+    assert (await environment.run(["true"], deadline_s=5, output_bytes=100)).exit_code is None
 
 
 async def test_what_ignores_every_signal_still_ends_at_its_deadline(
@@ -98,8 +96,7 @@ async def test_what_ignores_every_signal_still_ends_at_its_deadline(
     done = await python(environment, f"{stubborn}print('on', flush=True)\nwhile True: pass", deadline_s=1.5)
     assert (done.exit_code, done.timed_out, done.output) == (None, True, b"on\n")
     assert time.monotonic() - started < 10
-    with pytest.raises(EngineLost):
-        await environment.run(["true"], deadline_s=5, output_bytes=100)
+    assert (await environment.run(["true"], deadline_s=5, output_bytes=100)).exit_code is None
 
 
 async def test_files_arrive_as_they_are_and_cannot_be_changed(environment: ContainerEnvironment) -> None:
@@ -113,13 +110,13 @@ async def test_files_arrive_as_they_are_and_cannot_be_changed(environment: Conta
     assert (await python(environment, f"open('{INPUT}/a', 'w')")).exit_code == 1
 
 
-def test_a_container_ends_with_the_process_that_made_it(docker_host: str) -> None:
+def test_a_container_ends_with_the_process_that_made_it(docker_host: str, containers: Containers, runtime: str) -> None:
     program = f"""
 import asyncio, os
 from sandbox.container import Containers
 from sandbox.spec import MIB, Limits
 async def main():
-    made = Containers({docker_host!r}, {{}}, "runc", Limits(run_timeout_s=5, memory_bytes=256 * MIB, pids=64))
+    made = Containers({docker_host!r}, {{}}, {runtime!r}, Limits(run_timeout_s=5, memory_bytes=256 * MIB, pids=64))
     environment = await made.start(600, {IMAGE!r})
     print(environment._container.id, flush=True)
     os.kill(os.getpid(), 9)
@@ -149,9 +146,27 @@ async def test_leftovers_are_swept_and_live_containers_are_not(
     assert (await python(environment, "print('alive')")).output == b"alive\n"
 
 
+async def test_two_processes_on_one_engine_leave_each_other_alone(
+    containers: Containers, environment: ContainerEnvironment, docker_host: str, runtime: str, limits: Limits
+) -> None:
+    with closing(Containers(docker_host, {}, runtime, limits)) as other:
+        assert await other.sweep() == 0
+        neighbour = await other.start(60, IMAGE)
+        assert await containers.sweep() == 0
+        for each in (environment, neighbour):
+            assert (await python(each, "print('alive')")).output == b"alive\n"
+        await neighbour.close()
+    assert (await python(environment, "print('alive')")).output == b"alive\n"
+
+
 async def test_an_absent_engine_and_an_absent_image_are_told_apart(docker_host: str, limits: Limits) -> None:
     with pytest.raises(EngineAbsent):
         await Containers("unix:///nonexistent.sock", {}, "runc", limits).start(10, IMAGE)
     without_image = Containers(docker_host, {"python": "pr-telemetry/no-such-image:1"}, "runc", limits)
     with closing(without_image), pytest.raises(ImageMissing):
         await without_image.start(10, "python")
+
+
+async def test_an_absent_runtime_is_named(docker_host: str, limits: Limits) -> None:
+    with closing(Containers(docker_host, {}, "kata", limits)) as made, pytest.raises(RuntimeMissing, match="not kata"):
+        await made.start(10, IMAGE)

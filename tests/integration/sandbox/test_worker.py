@@ -20,7 +20,7 @@ from pipeline.kafka import ensure_topics, make_consumer, make_producer
 from pipeline.objectstore import FolderStore
 from pipeline.redacted import placeholder
 from pipeline.settings import KafkaSettings
-from sandbox.container import EXPIRES
+from sandbox.hardening import EXPIRES
 from schemas.codec import decode, encode
 from schemas.records import TraceAssembled, TraceValidated
 from schemas.topics import TRACE_ASSEMBLED, TRACE_VALIDATED

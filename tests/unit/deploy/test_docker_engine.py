@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy.embedded import docker_engine
+from deploy.embedded import docker_engine, gvisor
 from deploy.embedded.docker_engine import (
     EngineUnavailable,
     answering_daemon,
@@ -22,6 +22,15 @@ def test_the_engine_makes_no_network_and_keeps_its_files_together(tmp_path: Path
     command = engine_command(tmp_path / "data", Path("/tmp/x/d.sock"))
     assert {"--bridge=none", "--iptables=false", "--host=unix:///tmp/x/d.sock"} <= set(command)
     assert f"--pidfile={tmp_path}/data/dockerd.pid" in command
+
+
+def test_the_engine_offers_gvisor_once_it_is_built(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    runtime = gvisor.runtime_path(os.environ)
+    assert not [part for part in engine_command(Path("/d"), Path("/s")) if "runtime" in part]
+    runtime.parent.mkdir(parents=True)
+    runtime.touch()
+    assert f"--add-runtime=runsc={runtime}" in engine_command(Path("/d"), Path("/s"))
 
 
 def test_a_socket_path_that_the_kernel_would_refuse_is_refused_first() -> None:

@@ -10,7 +10,7 @@ import pytest
 from pipeline.errors import Invalid
 from pipeline.objectstore import FolderStore
 from sandbox.container import Containers
-from sandbox.environment import EngineAbsent, EngineLost, ImageMissing
+from sandbox.environment import EngineAbsent, EngineLost, ImageMissing, RuntimeMissing
 from sandbox.examiner import Examiner
 from sandbox.spec import MIB, Limits
 from sandbox.worker import Validator
@@ -66,6 +66,7 @@ class Worker:
         ([EngineLost("gone")] * 3, 3, ("infra_failure", "engine_lost")),
         ([EngineLost("gone"), ImageMissing("image")], 2, ("unverifiable", "no_image")),
         ([EngineAbsent("refused")], 1, ("unverifiable", "no_docker")),
+        ([RuntimeMissing("only runc")], 1, ("unverifiable", "no_runtime")),
     ],
 )
 async def test_only_what_may_recover_is_tried_again(

@@ -1,0 +1,1 @@
+"""What hostile code tries, as programs that run inside a container: the standard library and nothing of ours."""
