@@ -12,7 +12,7 @@ demo: setup ## run real sessions through the whole pipeline and show the results
 	@bash examples/demo.sh
 
 test: check ## lint, types, unit, integration and end-to-end tests
-	$(PY) -m pytest -m "not slow"
+	$(PY) -m pytest -m "not slow" -n 2 --dist loadgroup --no-loadscope-reorder
 
 test-slow: setup ## the long suites: faults, volumes, image builds
 	-$(PY) -m deploy.embedded.gvisor ensure
