@@ -62,7 +62,7 @@ def test_a_service_without_its_broker_says_so_and_exits(engine: docker.DockerCli
     container = _run(engine, command=["judge"])
     try:
         assert container.wait(timeout=60)["StatusCode"] == 1
-        assert "Is it running where KAFKA_BOOTSTRAP says?" in container.logs().decode().splitlines()[-1]
+        assert "Is it running where KAFKA_BOOTSTRAP says" in container.logs().decode().splitlines()[-1]
     finally:
         container.remove(force=True)
 
