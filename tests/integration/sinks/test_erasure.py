@@ -67,10 +67,10 @@ async def test_rows_of_an_erased_trace_go_from_every_table_and_those_of_others_s
         for trace_id in (one, other):
             await lab.until("done", stage, id=trace_id)
             await lab.until(1, "SELECT count() FROM v1_rejects WHERE trace_id = {id:String}", id=trace_id)
-        assert len(_left(lab, one)) == 7
+        assert len(_left(lab, one)) == 8
         await lab.write(TRACE_LOG, example(TraceErased, one), one)
         await _until_gone(lab, one)
-        assert len(_left(lab, other)) == 7
+        assert len(_left(lab, other)) == 8
         heads = "SELECT heads FROM v1_erasures WHERE trace_id = {id:String}"
         await lab.until([revision.head], heads, id=one)
         # A second erasure finds nothing, and what was kept of the first one stays.
