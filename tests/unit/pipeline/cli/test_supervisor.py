@@ -13,6 +13,7 @@ from pipeline.cli.home import Home
 from pipeline.cli.plan import Plan, Ports, Process, Step
 from pipeline.cli.supervisor import Supervisor
 from pipeline.errors import EXIT_HELD
+from pipeline.watchdog import EXIT_STALLED
 
 ADDRESSES = Ports(1, 2, 3).addresses()
 
@@ -52,6 +53,25 @@ async def test_a_killed_process_is_restarted_and_reported_and_all_end_at_the_sto
     stop.set()
     assert await running == 0
     assert home.status()["state"] == "stopped"
+    assert not _alive(again["pid"])
+
+
+async def test_a_process_that_the_watchdog_ended_is_started_again(tmp_path: Path) -> None:
+    home, stop, flag = Home(tmp_path), asyncio.Event(), tmp_path / "was-here"
+    # Ready, then gone with the watchdog's status; the second time it stays.
+    program = (
+        f"import os, pathlib, time; flag = pathlib.Path({str(flag)!r}); first = not flag.exists(); flag.touch(); "
+        f"time.sleep(2 if first else 60); os._exit({EXIT_STALLED})"
+    )
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        reader = Process("reader", "timeit", ("-n1", "-r1", program), ready=f"tcp:{listening.getsockname()[1]}")
+        running = asyncio.create_task(_supervise(home, (reader,)).run(stop))
+        await _until(lambda: (home.status().get("children", {}).get("reader") or {}).get("restarts") == 1)
+        await _until(lambda: home.status()["children"]["reader"]["state"] == "ready")
+        again = home.status()["children"]["reader"]
+        assert (again["last_exit"], again["restarts"], _alive(again["pid"])) == (EXIT_STALLED, 1, True)
+        stop.set()
+        assert await running == 0
     assert not _alive(again["pid"])
 
 
