@@ -1,19 +1,22 @@
-"""Gateways as processes of their own on real sockets, in production mode, with eyes on what they hold."""
+"""Gateways as processes of their own on real sockets, with eyes on what they hold; in production mode, if not told
+otherwise."""
 
 from __future__ import annotations
 
 import asyncio
 import os
 import sys
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import httpx2
 
-from pipeline.settings import KafkaSettings
+from pipeline.kafka import ensure_topics
+from pipeline.settings import ClickHouseSettings, KafkaSettings
+from sinks.migrate import migrate
 from tests.support.ports import accepts_connections, free_port
 from tests.support.processes import Process, start
 
@@ -120,6 +123,21 @@ class Replica:
         assert answer.status_code == 201, answer.text
         created: dict[str, Any] = answer.json()
         return created
+
+
+@asynccontextmanager
+async def serving(
+    bootstrap: str, rows: ClickHouseSettings, folder: Path, settings: Mapping[str, str] | None = None
+) -> AsyncIterator[Replica]:
+    """A ready gateway that reads these rows, for the development token; missing topics and tables are made."""
+    kafka = KafkaSettings(kafka_bootstrap=bootstrap)
+    await ensure_topics(kafka)
+    migrate(rows)
+    reads = {"CLICKHOUSE_URL": rows.clickhouse_url, "CLICKHOUSE_DATABASE": rows.clickhouse_database}
+    with replicas(kafka, folder) as [replica]:
+        replica.start({"MODE": "development", "GATEWAY_TOKENS": "", **reads, **(settings or {})})
+        await replica.ready()
+        yield replica
 
 
 @contextmanager

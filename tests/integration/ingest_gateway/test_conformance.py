@@ -7,15 +7,11 @@ import subprocess
 import sys
 from pathlib import Path
 
-import httpx2
 import pytest
 
 from ingest_gateway.auth import DEVELOPMENT_TOKEN
-from pipeline.kafka import ensure_topics
-from pipeline.settings import ClickHouseSettings, KafkaSettings
-from sinks.migrate import migrate
-from tests.support.ports import accepts_connections, free_port
-from tests.support.processes import running
+from pipeline.settings import ClickHouseSettings
+from tests.support.gateways import serving
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.timeout(600)]
 FOLDER = Path(__file__).parent
@@ -26,23 +22,9 @@ EXAMPLES = 25
 async def test_every_call_answers_as_the_document_says(
     kafka_bootstrap: str, clickhouse_url: str, clickhouse_database: str, tmp_path: Path
 ) -> None:
-    await ensure_topics(KafkaSettings(kafka_bootstrap=kafka_bootstrap))
-    migrate(ClickHouseSettings(clickhouse_url=clickhouse_url, clickhouse_database=clickhouse_database))
-    port = free_port()
-    url = f"http://127.0.0.1:{port}"
-    gateway = {
-        "MODE": "development",
-        "GATEWAY_PORT": str(port),
-        "KAFKA_BOOTSTRAP": kafka_bootstrap,
-        "CLICKHOUSE_URL": clickhouse_url,
-        "CLICKHOUSE_DATABASE": clickhouse_database,
-        "OBJECT_STORE_DIR": str(tmp_path / "objects"),
-        "STATUS_STREAM_S": "1",
-    }
-    command = [sys.executable, "-m", "ingest_gateway"]
-    with running(command, tmp_path / "gateway.log", lambda: accepts_connections(port), gateway) as process:
-        process.wait_until(lambda: httpx2.get(f"{url}/readyz").status_code == 200)
-        report = conformance(url, tmp_path)
+    rows = ClickHouseSettings(clickhouse_url=clickhouse_url, clickhouse_database=clickhouse_database)
+    async with serving(kafka_bootstrap, rows, tmp_path, {"STATUS_STREAM_S": "1"}) as gateway:
+        report = conformance(gateway.url, tmp_path)
     assert report.returncode == 0, (report.stdout + report.stderr)[-20_000:]
 
 

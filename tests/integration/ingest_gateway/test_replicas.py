@@ -10,7 +10,7 @@ import random
 import sys
 from collections import defaultdict
 from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -85,9 +85,9 @@ async def _redact(broker: Broker, rules: Sequence[str]) -> None:
         await producer.stop()
 
 
-async def _change_at_random(broker: Broker, chance: random.Random) -> None:
-    """Other redaction rules again and again, until cancelled."""
-    while True:
+async def _change_at_random(broker: Broker, chance: random.Random, until: asyncio.Task[None]) -> None:
+    """Other redaction rules again and again. Not cancelled at the end, when a producer may just be starting."""
+    while not until.done():
         await _redact(broker, chance.choice(RULES))
         await asyncio.sleep(chance.uniform(0.05, 0.3))
 
@@ -105,8 +105,8 @@ async def _kill_at_random(pair: Sequence[Replica], chance: random.Random) -> Non
 
 async def _spray_under_kills(broker: Broker, pair: Sequence[Replica], seed: int) -> list[Sprayed]:
     """Sessions that go on until the last kill, while redaction rules change."""
-    changer = asyncio.create_task(_change_at_random(broker, random.Random(~seed)))
     killer = asyncio.create_task(_kill_at_random(pair, random.Random(seed)))
+    changer = asyncio.create_task(_change_at_random(broker, random.Random(~seed), killer))
     async with _client() as http:
         sprayer = Sprayer(http, [replica.url for replica in pair], seed)
 
@@ -117,10 +117,7 @@ async def _spray_under_kills(broker: Broker, pair: Sequence[Replica], seed: int)
             return done
 
         sessions = await asyncio.gather(*[client(number) for number in range(CLIENTS)])
-    await killer
-    changer.cancel()
-    with suppress(asyncio.CancelledError):
-        await changer
+    await asyncio.gather(killer, changer)
     return [session for of_one in sessions for session in of_one]
 
 

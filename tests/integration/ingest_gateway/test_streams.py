@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import AsyncIterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -13,12 +12,10 @@ import pytest
 from ingest_gateway.auth import DEVELOPMENT_TOKEN
 from pipeline.clock import now_us
 from pipeline.ids import new_trace_id
-from pipeline.kafka import ensure_topics
-from pipeline.settings import ClickHouseSettings, KafkaSettings
-from sinks.migrate import migrate
+from pipeline.settings import ClickHouseSettings
 from tests.integration.ingest_gateway.conftest import bearer
-from tests.support.ports import accepts_connections, free_port
-from tests.support.processes import Process, running
+from tests.support.gateways import serving
+from tests.support.processes import Process
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
 MOST = 2
@@ -28,25 +25,10 @@ MOST = 2
 async def served(
     kafka_bootstrap: str, clickhouse_url: str, clickhouse_database: str, tmp_path: Path
 ) -> AsyncIterator[tuple[Process, httpx2.Client]]:
-    await ensure_topics(KafkaSettings(kafka_bootstrap=kafka_bootstrap))
-    migrate(ClickHouseSettings(clickhouse_url=clickhouse_url, clickhouse_database=clickhouse_database))
-    port = free_port()
-    environment = {
-        "MODE": "development",
-        "GATEWAY_PORT": str(port),
-        "KAFKA_BOOTSTRAP": kafka_bootstrap,
-        "CLICKHOUSE_URL": clickhouse_url,
-        "CLICKHOUSE_DATABASE": clickhouse_database,
-        "OBJECT_STORE_DIR": str(tmp_path / "objects"),
-        "MAX_STATUS_STREAMS": str(MOST),
-    }
-    command, log = [sys.executable, "-m", "ingest_gateway"], tmp_path / "gateway.log"
-    with (
-        running(command, log, lambda: accepts_connections(port), environment) as process,
-        httpx2.Client(base_url=f"http://127.0.0.1:{port}", headers=bearer(DEVELOPMENT_TOKEN)) as http,
-    ):
-        process.wait_until(lambda: http.get("/readyz").status_code == 200)
-        yield process, http
+    rows = ClickHouseSettings(clickhouse_url=clickhouse_url, clickhouse_database=clickhouse_database)
+    async with serving(kafka_bootstrap, rows, tmp_path, {"MAX_STATUS_STREAMS": str(MOST)}) as gateway:
+        with httpx2.Client(base_url=gateway.url, headers=bearer(DEVELOPMENT_TOKEN)) as http:
+            yield gateway.process, http
 
 
 def open_streams(http: httpx2.Client) -> float:
