@@ -270,6 +270,12 @@ class SandboxSettings(Group):
     sandbox_repos_dir: Path | None = Field(
         None, description="folder of local mirrors: NAME or NAME.git where a trace's repository address ends in NAME"
     )
+    sandbox_build_images: bool = Field(
+        False, description="build images with a lock file's dependencies, by a process that uses the network"
+    )
+    sandbox_wheels_dir: Path | None = Field(
+        None, description="folder of wheels that dependencies come from; the package index where unset"
+    )
     sandbox_image: str = Field("pr-telemetry/sandbox-python:3.11", description="image that tests run in")
     sandbox_runtime: str = Field("runc", description="container runtime: runc, or runsc (gVisor)")
     sandbox_untrusted: bool = Field(

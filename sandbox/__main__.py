@@ -15,6 +15,7 @@ from pipeline.s3store import open_store
 from pipeline.settings import KafkaSettings, LogSettings, ObjectStoreSettings, SandboxSettings, load
 from pipeline.telemetry import configure_logs, logger
 from sandbox.container import Containers
+from sandbox.dependencies import build_by_process
 from sandbox.environment import EngineAbsent, EngineLost, RuntimeMissing
 from sandbox.examiner import Examiner
 from sandbox.hardening import GVISOR
@@ -64,7 +65,12 @@ async def run(settings: SandboxSettings, kafka: KafkaSettings, objects: ObjectSt
         await producer.send_and_wait(TRACE_VALIDATED.name, encode(validation), key=validation.trace_id.encode())
 
     validator = Validator(
-        examiner=Examiner(environments=containers, nonce=lambda: secrets.token_hex(16), limits=limits),
+        examiner=Examiner(
+            environments=containers,
+            nonce=lambda: secrets.token_hex(16),
+            limits=limits,
+            build=build_by_process if settings.sandbox_build_images else None,
+        ),
         store=open_store(objects),
         publish=publish,
         clock=now_us,

@@ -152,7 +152,7 @@ async def prepare(environment: Environment, job: Job, markers: Iterable[str], li
     object_format = "sha256" if len(job.commit) == _SHA256_DIGITS else "sha1"
     # an empty list of markers would list everything
     parameters = (job.commit, object_format, " ".join(markers) or ".no-marker")
-    done = await _trusted(environment, ["sh", "-c", _PREPARE, "prepare", *parameters], limits, RAW_BYTES)
+    done = await trusted(environment, ["sh", "-c", _PREPARE, "prepare", *parameters], limits, RAW_BYTES)
     _refuse_unprepared(done, job.commit)
     head, _, raw = done.output.partition(b"\n\n")
     first, *checks = head.decode().splitlines()
@@ -188,7 +188,7 @@ async def variants(
     parts = {run: {SOURCE: run.source, TEST: run.tests} for run in RUNS}
     lines = {run.name: index_lines(paths, (part for part, taken in parts[run].items() if taken)) for run in RUNS}
     await environment.write_files(lines)
-    done = await _trusted(environment, ["sh", "-c", _VARIANT, "variants", base, *lines], limits, RAW_BYTES)
+    done = await trusted(environment, ["sh", "-c", _VARIANT, "variants", base, *lines], limits, RAW_BYTES)
     if done.exit_code != 0:
         raise NoVerdict(unverifiable("bad_workspace", tail(done.output)))
     return dict(zip(lines, done.output.decode().split(), strict=True))
@@ -203,7 +203,8 @@ async def unpack(environment: Environment, tree: str, limits: Limits) -> None:
         raise NoVerdict(unverifiable(reason, tail(done.output)))
 
 
-async def _trusted(environment: Environment, command: Sequence[str], limits: Limits, output_bytes: int) -> ExecResult:
+async def trusted(environment: Environment, command: Sequence[str], limits: Limits, output_bytes: int) -> ExecResult:
+    """Run what is not under test, as the user that owns the repository."""
     return await environment.run(command, trusted=True, deadline_s=limits.prepare_timeout_s, output_bytes=output_bytes)
 
 

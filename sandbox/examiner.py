@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from pipeline.telemetry import logger
+from sandbox.dependencies import Builder
 from sandbox.environment import EngineAbsent, EngineLost, Environments, ImageMissing, RuntimeMissing
 from sandbox.failures import NoVerdict, Outcome, infra_failure, unverifiable
 from sandbox.job import Job
@@ -24,12 +25,14 @@ log = logger(__name__)
 class Examiner:
     """Runs the protocol for one job per call of `examine`; calls may overlap.
 
-    `nonce` gives unguessable secrets, `pauses_s` the waits between attempts after a failure of the engine.
+    `nonce` gives unguessable secrets, `build` makes images of dependencies that are absent, `pauses_s` are the waits
+    between attempts after a failure of the engine.
     """
 
     environments: Environments
     nonce: Callable[[], str]
     limits: Limits
+    build: Builder | None = None
     pauses_s: Sequence[float] = (1.0, 5.0)
     _engine_seen: bool = False
 
@@ -53,6 +56,6 @@ class Examiner:
         raise AssertionError("the last attempt has no pause and ends the loop")
 
     async def _attempt(self, job: Job) -> tuple[Outcome, Evidence]:
-        made = await validate(self.environments, job, self.limits, self.nonce)
+        made = await validate(self.environments, job, self.limits, self.nonce, self.build)
         self._engine_seen = True
         return made

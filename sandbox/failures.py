@@ -28,6 +28,7 @@ REASONS = {
     "no_docker": "no Docker engine answers",
     "no_image": "the engine does not have the sandbox image",
     "no_runtime": "the engine does not offer the container runtime that is asked for",
+    "missing_dependency": "a module that the tests import is not installed and not in the repository",
     "no_tests": "no test was collected",
     "no_failing_test": "no test failed before the change, so none can show that it fixes anything",
     "collection_failed": "no test file could be loaded, neither before nor after the change",

@@ -5,12 +5,12 @@ Every way to end is an Outcome; only the failures of the machinery itself (Engin
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from pipeline.reports.model import BadReport
-from sandbox.checkout import Prepared, prepare, unpack, variants
+from sandbox.checkout import Prepared, unpack, variants
+from sandbox.dependencies import Builder, missing_modules
 from sandbox.environment import Environment, Environments, ExecResult
 from sandbox.failures import (
     KILLED,
@@ -25,10 +25,10 @@ from sandbox.failures import (
 from sandbox.grading import count, flaky, grade
 from sandbox.job import Job, Task
 from sandbox.patching import CONFIGURATION
+from sandbox.preparation import ready
 from sandbox.results import Forged, Report, Results, Unfinished
-from sandbox.runners import MARKERS, choose
 from sandbox.runners.runner import Plan, Runner
-from sandbox.spec import ORIGINAL_BEFORE, TRACE_AFTER, WORK, Limits, distinct_runs
+from sandbox.spec import ORIGINAL_BEFORE, TRACE_AFTER, TRACE_BEFORE, WORK, Limits, distinct_runs
 from schemas.records import SuiteRun, TestOutcome
 
 REPEAT = "repeat"
@@ -42,53 +42,43 @@ class Evidence:
     tests: tuple[TestOutcome, ...] = ()
     final: Results = field(default_factory=dict)
     environment: dict[str, str] = field(default_factory=dict)
+    missing: set[str] = field(default_factory=set)  # modules that could not be imported before the change
 
 
 async def validate(
-    environments: Environments, job: Job, limits: Limits, nonce: Callable[[], str]
+    environments: Environments, job: Job, limits: Limits, nonce: Callable[[], str], build: Builder | None = None
 ) -> tuple[Outcome, Evidence]:
-    """Run the protocol. `nonce` gives a new secret for each run.
+    """Run the protocol. `nonce` gives a new secret for each run; `build` makes images of dependencies that are absent.
 
     Raises EngineAbsent, EngineLost and ImageMissing.
     """
     evidence = Evidence()
     try:
-        outcome = await _protocol(environments, job, limits, nonce, evidence)
+        outcome = await _protocol(environments, job, limits, nonce, evidence, build)
     except NoVerdict as ended:
         outcome = ended.outcome
     return outcome, evidence
 
 
 async def _protocol(
-    environments: Environments, job: Job, limits: Limits, nonce: Callable[[], str], evidence: Evidence
+    environments: Environments,
+    job: Job,
+    limits: Limits,
+    nonce: Callable[[], str],
+    evidence: Evidence,
+    build: Builder | None,
 ) -> Outcome:
-    async with _prepared(environments, job, limits) as (environment, runner, prepared):
-        evidence.environment |= {"runner": runner.name} | environment.describe()
-        suites = _Suites(environment, runner, job.task, limits, nonce, evidence)
-        return await _four_runs(suites, prepared)
-
-
-@asynccontextmanager
-async def _prepared(
-    environments: Environments, job: Job, limits: Limits
-) -> AsyncIterator[tuple[Environment, Runner, Prepared]]:
-    """The environment that the job's runner needs, which only its prepared tree tells where the task does not."""
-    runner = choose(job.task, ())
-    environment = await environments.start(limits.lifetime_s, job.image or runner.image)
-    try:
-        prepared = await prepare(environment, job, MARKERS, limits)
-        chosen = choose(job.task, prepared.markers)
-        if chosen.image != runner.image and job.image is None:
-            await environment.close()
-            environment = await environments.start(limits.lifetime_s, chosen.image)
-            prepared = await prepare(environment, job, MARKERS, limits)
-        yield environment, chosen, prepared
-    finally:
-        await environment.close()
+    async with ready(environments, job, limits, build) as place:
+        evidence.environment |= place.facts()
+        suites = _Suites(place.environment, place.runner, job.task, limits, nonce, evidence)
+        try:
+            outcome = await _four_runs(suites, place.prepared)
+        except NoVerdict as ended:
+            outcome = ended.outcome
+        return await place.excuse(outcome, frozenset(evidence.missing), limits)
 
 
 async def _four_runs(suites: _Suites, prepared: Prepared) -> Outcome:
-    suites.evidence.environment |= prepared.facts()
     prepared.refuse_unlike()
     trees = await variants(suites.environment, prepared.base, prepared.touched, suites.limits)
     evidence = suites.evidence
@@ -128,6 +118,8 @@ class _Suites:
             stdin=self.runner.stdin(plan) or None,
             report_bytes=self.limits.report_bytes,
         )
+        if name in (ORIGINAL_BEFORE.name, TRACE_BEFORE.name):
+            self.evidence.missing |= missing_modules(done.output)
         report, failure = await self._read(name, done, plan)
         self.evidence.runs.append(_suite_run(name, done, report.results))
         if failure := failure or self._tampered(name, report):

@@ -10,6 +10,7 @@ import hashlib
 import json
 import os
 import signal
+import sys
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, NoReturn
@@ -47,8 +48,12 @@ def leave_by() -> Callable[[int], NoReturn]:
     What was registered for the end of the process does not run any more: it could only change what has been said.
     """
     end, kill, alone = os._exit, os.kill, os.getuid() == RUNNING
+    flushes = (sys.stdout.flush, sys.stderr.flush)
 
     def leave(status: int) -> NoReturn:
+        for flush in flushes:
+            with suppress(OSError, ValueError):
+                flush()  # else what the framework printed last, and often all of it, is lost
         if alone:
             with suppress(OSError):
                 kill(-1, signal.SIGKILL)

@@ -1,0 +1,81 @@
+"""Dependencies of the code under test: the image that has them, and what a run tells of those that are missing."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import sys
+import tempfile
+from collections.abc import Awaitable, Callable, Collection
+from pathlib import Path
+
+from sandbox.checkout import RAW_BYTES, trusted
+from sandbox.environment import REPOSITORY, Environment
+from sandbox.failures import Outcome, tail, unverifiable
+from sandbox.locks import LOCK_BYTES
+from sandbox.spec import Limits
+
+BUILD_DEADLINE_S = 900
+NAMED = 5
+_EXCUSED = frozenset({"not_fixed", "no_tests", "no_failing_test", "collection_failed", "runner_failed"})
+Builder = Callable[[str, str, bytes], Awaitable[str | None]]
+"""Makes the image for (base image, name of the lock file, its content); None, or why it cannot be made."""
+
+# at the start of a line, as a traceback has it, by itself or as pytest shows it
+_MISSING = re.compile(rb"^(?:E +)?ModuleNotFoundError: No module named '([A-Za-z0-9_.]{1,200})'", re.MULTILINE)
+_READ = f'git --git-dir={REPOSITORY}/repo.git cat-file blob "$1:$2"'
+_LIST = f'git --git-dir={REPOSITORY}/repo.git ls-tree -r -t -z --name-only "$1"'
+
+
+async def read_lock(environment: Environment, tree: str, name: str, limits: Limits) -> bytes | None:
+    """The content of a lock file at the root of a prepared tree; None above LOCK_BYTES."""
+    done = await trusted(environment, ["sh", "-c", _READ, "lock", tree, name], limits, LOCK_BYTES)
+    return done.output if done.exit_code == 0 and not done.truncated else None
+
+
+async def build_by_process(base: str, lock: str, content: bytes) -> str | None:
+    """The Builder that starts `python -m sandbox.images build`."""
+    with tempfile.TemporaryDirectory(prefix="prt-lock-") as folder:
+        path = Path(folder, lock)
+        await asyncio.to_thread(path.write_bytes, content)
+        command = (sys.executable, "-m", "sandbox.images", "build", "--base", base, "--lock", str(path))
+        process = await asyncio.create_subprocess_exec(
+            *command,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        try:
+            async with asyncio.timeout(BUILD_DEADLINE_S):
+                _, said = await process.communicate()
+        except TimeoutError:
+            return f"not built within {BUILD_DEADLINE_S} s"
+        finally:
+            if process.returncode is None:
+                process.kill()
+    return None if process.returncode == 0 else tail(said)
+
+
+def missing_modules(output: bytes) -> frozenset[str]:
+    """Top-level names that a run could not import."""
+    return frozenset(name.decode().partition(".")[0] for name in _MISSING.findall(output))
+
+
+async def not_in_tree(environment: Environment, tree: str, names: Collection[str], limits: Limits) -> tuple[str, ...]:
+    """Those names that are no module anywhere in a prepared tree, and so can only be dependencies."""
+    done = await trusted(environment, ["sh", "-c", _LIST, "list", tree], limits, RAW_BYTES)
+    if not names or done.exit_code != 0 or done.truncated:
+        return ()
+    last_parts = {path.rpartition(b"/")[2].decode(errors="replace") for path in done.output.split(b"\0")}
+    return tuple(sorted(name for name in names if not {name, f"{name}.py", f"{name}.pyi"} & last_parts))
+
+
+def excused(outcome: Outcome, missing: Collection[str], dependencies: str | None) -> Outcome:
+    """The outcome where dependencies were missing before the change: a fix that could not be seen is not a missing fix.
+
+    `dependencies` says what became of the lock file.
+    """
+    if not missing or (outcome.reason or outcome.verdict) not in _EXCUSED:
+        return outcome
+    names = ", ".join(sorted(missing)[:NAMED])
+    return unverifiable("missing_dependency", f"{names} ({dependencies or 'there is no lock file'})")
