@@ -19,6 +19,7 @@ from pipeline.cli import (
     reporting,
     sessions,
     texts,
+    validating,
 )
 from pipeline.telemetry import logs_beside_results
 
@@ -29,6 +30,7 @@ app.command("status")(control.status)
 app.command("logs")(control.logs)
 app.command("submit")(sessions.submit_files)
 app.command("import")(sessions.import_files)
+app.command("validate")(validating.validate)
 app.command("view")(sessions.view)
 app.command("results")(sessions.results)
 app.command("verify-receipt")(receipts.verify_receipt)

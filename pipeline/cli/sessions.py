@@ -1,6 +1,7 @@
 """`submit`, `import`, `view`, `results`: sessions in through the HTTP interface, results out."""
 
 from collections.abc import Callable, Collection
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -20,6 +21,7 @@ from clients.session import ALL_STAGES, Submitted, submit, wait_for
 from clients.view import print_trace
 from pipeline.cli.terminal import Json, err, fail, out
 from pipeline.settings import ClientSettings, load
+from schemas.api import CreateTrace
 
 COLUMNS = ("trace", "events", "integrity", "verdict", "score", "queryable", "task")
 WIDE = 120
@@ -31,23 +33,23 @@ def client() -> TelemetryClient:
     return TelemetryClient(settings.gateway_url, settings.gateway_token)
 
 
-def _send(files: Collection[Path], read: Callable[[bytes], Session], json: bool, receipts: Path | None) -> None:
-    """Submit each file's session; the ids of those that went in are printed whatever happens to the others."""
+def _send(sources: Collection[str], read: Callable[[str], Session], json: bool, receipts: Path | None) -> None:
+    """Submit each source's session; the ids of those that went in are printed whatever happens to the others."""
     failed = 0
     with client() as connection:
-        for file in files:
+        for source in sources:
             try:
-                submitted = submit(connection, read(file.read_bytes()))
+                submitted = submit(connection, read(source))
             except (ApiProblem, ConnectionLost, EventTooLarge, NotThisFormat, ValueError, OSError) as error:
                 failed += 1
-                fail(f"{file}: {error}")
+                fail(f"{source}: {error}")
                 continue
             if receipts:
                 _keep(receipts, submitted)
-            line = {"file": str(file), "trace_id": submitted.trace_id}
-            typer.echo(orjson.dumps(line) if json else f"{submitted.trace_id}  {file.name}")
+            line = {"file": source, "trace_id": submitted.trace_id}
+            typer.echo(orjson.dumps(line) if json else f"{submitted.trace_id}  {Path(source).name}")
     if failed:
-        raise fail(f"{failed} of {len(files)} not submitted")
+        raise fail(f"{failed} of {len(sources)} not submitted")
 
 
 def _keep(folder: Path, submitted: Submitted) -> None:
@@ -73,19 +75,35 @@ def submit_files(files: Files, receipts: Receipts = None, json: JsonLines = Fals
 
     A file is {"trace": {...}, "events": [...]}, as in examples/session.json.
     """
-    _send(files, session_of, json, receipts)
+    _send([str(file) for file in files], lambda file: session_of(Path(file).read_bytes()), json, receipts)
 
 
 def import_files(
-    files: Files,
+    sources: Annotated[list[str], typer.Argument(help="Files; with --format git-commit commits: hashes, branches.")],
     format_name: Annotated[str, typer.Option("--format", help=f"One of: {', '.join(IMPORTERS)}.")],
+    repo: Annotated[
+        Path | None, typer.Option(exists=True, file_okay=False, help="git-commit: the repository; the working folder.")
+    ] = None,
+    task_id: Annotated[str, typer.Option(help="Task of the traces, instead of what the source says.")] = "",
+    participant: Annotated[str, typer.Option(help="Who worked, instead of what the source says.")] = "",
     receipts: Receipts = None,
     json: JsonLines = False,
 ) -> None:
-    """Submit sessions that another tool recorded. Exit status 1 when one failed."""
+    """Submit sessions that another tool recorded, or commits as sessions. Exit status 1 when one failed.
+
+    A commit's trace has its parent as the workspace, an edit for each file it changes, and its message as the reason.
+    """
     if format_name not in IMPORTERS:
         raise typer.BadParameter(f"no format {format_name}; there are: {', '.join(IMPORTERS)}")
-    _send(files, lambda content: import_session(format_name, content), json, receipts)
+    said = {"task_id": task_id, "participant_id": participant}
+    told = {name: value for name, value in said.items() if value}
+
+    def read(source: str) -> Session:
+        session = import_session(format_name, source, repo)
+        trace = CreateTrace.model_validate({**session.trace.model_dump(), **told})
+        return replace(session, trace=trace)
+
+    _send(sources, read, json, receipts)
 
 
 def view(trace_id: str, json: Json = False) -> None:
