@@ -270,6 +270,14 @@ class SandboxSettings(Group):
     sandbox_repos_dir: Path | None = Field(
         None, description="folder of local mirrors: NAME or NAME.git where a trace's repository address ends in NAME"
     )
+    sandbox_origins: str = Field(
+        "",
+        description="addresses that repositories are fetched from, `https://host/team`, comma-separated; empty: none",
+    )
+    sandbox_private_origins: bool = Field(False, description="whether the hosts of these may have private addresses")
+    sandbox_fetched_dir: Path = Field(Path(".pr-telemetry/fetched"), description="folder of what was fetched")
+    sandbox_fetch_timeout_s: Positive = Field(120, description="deadline of one fetch, seconds")
+    sandbox_fetch_mb: Positive = Field(256, description="largest repository that is fetched, MiB")
     sandbox_build_images: bool = Field(
         False, description="build images with a lock file's dependencies, by a process that uses the network"
     )

@@ -18,6 +18,7 @@ from sandbox.container import Containers
 from sandbox.dependencies import build_by_process
 from sandbox.environment import EngineAbsent, EngineLost, RuntimeMissing
 from sandbox.examiner import Examiner
+from sandbox.fetching import FetchByProcess
 from sandbox.hardening import GVISOR
 from sandbox.spec import MIB, Limits
 from sandbox.worker import Validator
@@ -75,6 +76,7 @@ async def run(settings: SandboxSettings, kafka: KafkaSettings, objects: ObjectSt
         publish=publish,
         clock=now_us,
         repos=settings.sandbox_repos_dir,
+        fetch=FetchByProcess(settings.sandbox_fetch_timeout_s) if settings.sandbox_origins else None,
     )
     try:
         await start(producer)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import re
-import sys
 import tempfile
 from collections.abc import Awaitable, Callable, Collection
 from pathlib import Path
 
 from sandbox.checkout import RAW_BYTES, trusted
+from sandbox.child import run_module
 from sandbox.environment import REPOSITORY, Environment
 from sandbox.failures import Outcome, tail, unverifiable
 from sandbox.locks import LOCK_BYTES
@@ -38,22 +38,9 @@ async def build_by_process(base: str, lock: str, content: bytes) -> str | None:
     with tempfile.TemporaryDirectory(prefix="prt-lock-") as folder:
         path = Path(folder, lock)
         await asyncio.to_thread(path.write_bytes, content)
-        command = (sys.executable, "-m", "sandbox.images", "build", "--base", base, "--lock", str(path))
-        process = await asyncio.create_subprocess_exec(
-            *command,
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.DEVNULL,
-            stderr=asyncio.subprocess.PIPE,
-        )
-        try:
-            async with asyncio.timeout(BUILD_DEADLINE_S):
-                _, said = await process.communicate()
-        except TimeoutError:
-            return f"not built within {BUILD_DEADLINE_S} s"
-        finally:
-            if process.returncode is None:
-                process.kill()
-    return None if process.returncode == 0 else tail(said)
+        arguments = ("build", "--base", base, "--lock", str(path))
+        status, _, said = await run_module("sandbox.images", *arguments, deadline_s=BUILD_DEADLINE_S)
+    return None if status == 0 else tail(said)
 
 
 def missing_modules(output: bytes) -> frozenset[str]:

@@ -41,6 +41,7 @@ REASONS = {
     "runner_failed": "the test runner stopped by itself before running the tests",
     "out_of_memory": "the tests used more memory than the sandbox has",
     "sandbox_exhausted": "the tests left the sandbox without room to go on",
+    "fetch_failed": "the origin of the repository could not be reached",
     "engine_lost": "the Docker engine failed again and again",
 }
 

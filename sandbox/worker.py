@@ -22,7 +22,7 @@ from sandbox.job import Job
 from sandbox.patching import patches_of
 from sandbox.validation import Evidence
 from sandbox.verdicts import validated
-from sandbox.workspace import find_workspace
+from sandbox.workspace import Fetch, find_workspace
 from schemas.records import Record, TraceAssembled, TraceValidated
 
 log = logger(__name__)
@@ -30,13 +30,17 @@ log = logger(__name__)
 
 @dataclass(slots=True, kw_only=True)
 class Validator:
-    """Validates one revision per call of `handle`; calls may overlap. `repos` is the folder of local mirrors."""
+    """Validates one revision per call of `handle`; calls may overlap.
+
+    `repos` is the folder of local mirrors, `fetch` asks origins.
+    """
 
     examiner: Examiner
     store: ObjectStore
     publish: Callable[[TraceValidated], Awaitable[None]]
     clock: Clock
     repos: Path | None
+    fetch: Fetch | None = None
 
     async def handle(self, record: Record) -> None:
         """Validate a TraceAssembled and publish the result; returns when the log has it. Raises Invalid, Retryable."""
@@ -61,7 +65,9 @@ class Validator:
         if not record.start_commit:
             raise NoVerdict(unverifiable("no_start_commit"))
         patches = patches_of(document["events"])
-        workspace = await find_workspace(record, document, self.repos, self.store, self.examiner.limits.workspace_bytes)
+        workspace = await find_workspace(
+            record, document, self.repos, self.store, self.examiner.limits.workspace_bytes, self.fetch
+        )
         job = Job(workspace=workspace, commit=record.start_commit, patches=patches)
         outcome, evidence = await self.examiner.examine(job)
         claims = check_claims(document["events"], patches[-1].seq if patches else None, evidence.final)

@@ -1,4 +1,4 @@
-"""Finds the repository a trace started from: a local mirror, a git bundle the client uploaded, or both.
+"""Finds the repository a trace started from: a local mirror, a git bundle the client uploaded, or its origin.
 
 Nothing is unpacked and no git runs here: the bytes go into a container as they are.
 """
@@ -9,7 +9,7 @@ import asyncio
 import io
 import re
 import tarfile
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,15 +23,30 @@ BUNDLE_SIGNATURES = (b"# v2 git bundle\n", b"# v3 git bundle\n")
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
+Fetch = Callable[[str, str], Awaitable[Path]]
+"""The object folder that a commit of an origin was fetched into; raises NoVerdict."""
+
+
 async def find_workspace(
-    assembled: TraceAssembled, document: Mapping[str, Any], repos: Path | None, store: ObjectStore, limit_bytes: int
+    assembled: TraceAssembled,
+    document: Mapping[str, Any],
+    repos: Path | None,
+    store: ObjectStore,
+    limit_bytes: int,
+    fetch: Fetch | None = None,
 ) -> dict[str, bytes]:
-    """What checkout.prepare takes: MIRROR, BUNDLE or both. Raises NoVerdict where there is neither."""
+    """What checkout.prepare takes: MIRROR, BUNDLE or both. Raises NoVerdict where there is neither.
+
+    What is here already comes first; only without it the origin is asked, where `fetch` may.
+    """
     found: dict[str, bytes] = {}
     if mirror := mirror_of(assembled.repo_origin, repos):
         found[MIRROR] = await asyncio.to_thread(pack_objects, mirror, limit_bytes)
     if (bundle := await _uploaded(assembled, document, store)) is not None:
         found[BUNDLE] = bundle
+    if not found and fetch is not None and assembled.start_commit:
+        objects = await fetch(assembled.repo_origin, assembled.start_commit)
+        found[MIRROR] = await asyncio.to_thread(pack_objects, objects, limit_bytes)
     if not found:
         raise NoVerdict(unverifiable("no_workspace"))
     size = sum(map(len, found.values()))
