@@ -45,8 +45,8 @@ def for_pytest(nonce: str) -> tuple[str, Mapping[str, str]]:
     classes, expected = _unittest_source(
         chance, {body: status.replace("error", "failed") for body, status in _CASES.items()}
     )
-    functions, more = _functions(chance)
-    return f"import pytest\n{classes}{functions}", {**expected, **more}
+    functions = _functions(chance, expected)
+    return f"import pytest\n{classes}{functions}", expected
 
 
 def _unittest_source(chance: random.Random, cases: Mapping[str, str]) -> tuple[str, dict[str, str]]:
@@ -61,13 +61,14 @@ def _unittest_source(chance: random.Random, cases: Mapping[str, str]) -> tuple[s
     return "".join(lines), expected
 
 
-def _functions(chance: random.Random) -> tuple[str, dict[str, str]]:
-    lines, expected = ["\n"], dict[str, str]()
+def _functions(chance: random.Random, expected: dict[str, str]) -> str:
+    """Functions whose names are new in `expected`, and are added to it."""
+    lines = ["\n"]
     for body, status in _shuffled(chance, _PYTEST_CASES):
         name = _name(chance, expected)
         lines.append(f"def {name}():\n    {_filled(chance, body)}\n\n\n")
         expected[name] = status
-    return "".join(lines), expected
+    return "".join(lines)
 
 
 def _shuffled(chance: random.Random, cases: Mapping[str, str]) -> list[tuple[str, str]]:
