@@ -24,6 +24,7 @@ FIRST_PAUSE_S = 0.2
 LONGEST_PAUSE_S = 30.0
 # Finished records wait behind an unfinished one of their partition; after a restart all of them are done again.
 MOST_HELD = 1_000
+MOST_BYTES = 64 * 1024 * 1024  # of records in work or waiting for their turn, since a step may take many ahead
 Handler = Callable[[Record], Awaitable[None]]
 log = logger(__name__)
 
@@ -56,6 +57,7 @@ class EachPlaced(ABC):
 
     def __init__(self, dead_letters: DeadLetters, parallel: int) -> None:
         self._dead_letters, self._parallel = dead_letters, parallel
+        self._bytes = 0
         self._work: dict[TopicPartition, deque[tuple[int, asyncio.Task[None]]]] = {}
 
     @abstractmethod
@@ -71,12 +73,21 @@ class EachPlaced(ABC):
             await self._drop(self._work.pop(partition, deque()))
 
     def room(self) -> int:
+        if self._bytes >= MOST_BYTES:
+            return 0
         active = sum(not task.done() for work in self._work.values() for _, task in work)
         return min(self._parallel - active, MOST_HELD - sum(map(len, self._work.values())))
 
     async def submit(self, record: ConsumerRecord) -> None:
-        task = asyncio.create_task(settle(self.handler_of(record), record, self._dead_letters))
+        task = asyncio.create_task(self._settle(record, len(record.value or b"")))
         self._work[TopicPartition(record.topic, record.partition)].append((record.offset, task))
+
+    async def _settle(self, record: ConsumerRecord, size: int) -> None:
+        self._bytes += size
+        try:
+            await settle(self.handler_of(record), record, self._dead_letters)
+        finally:
+            self._bytes -= size
 
     async def poll(self) -> Commits:
         done: dict[TopicPartition, tuple[int, str]] = {}

@@ -8,7 +8,7 @@ import secrets
 from pipeline.clock import now_us
 from pipeline.consumer import consume, stop_on_signals
 from pipeline.deadletter import DeadLetters
-from pipeline.each import Each
+from pipeline.each import Each, Handler
 from pipeline.errors import EXIT_HELD, Explained
 from pipeline.kafka import make_consumer, make_producer, start
 from pipeline.s3store import open_store
@@ -21,12 +21,15 @@ from sandbox.examiner import Examiner
 from sandbox.fetching import FetchByProcess
 from sandbox.hardening import GVISOR
 from sandbox.spec import MIB, Limits
+from sandbox.turns import Turns
 from sandbox.worker import Validator
 from schemas.codec import encode
-from schemas.records import TraceValidated
+from schemas.records import Record, TraceValidated
 from schemas.topics import TRACE_ASSEMBLED, TRACE_VALIDATED
 
 GROUP = "sandbox"
+# Records that are read ahead, so that a project behind a busy one is seen; Each bounds their bytes.
+LOOK_AHEAD = 1_000
 HOW_TO_GET_GVISOR = "`python -m deploy.embedded.gvisor ensure` builds gVisor and says how an engine gets to offer it"
 log = logger(__name__)
 
@@ -80,11 +83,22 @@ async def run(settings: SandboxSettings, kafka: KafkaSettings, objects: ObjectSt
     )
     try:
         await start(producer)
-        step = Each(validator.handle, DeadLetters(producer, GROUP, GROUP), settings.sandbox_parallel)
+        handle = in_turn(Turns(settings.sandbox_parallel), validator.handle)
+        step = Each(handle, DeadLetters(producer, GROUP, GROUP), LOOK_AHEAD)
         await consume(make_consumer(kafka, group=GROUP), [TRACE_ASSEMBLED.name], step, stop)
     finally:
         await producer.stop()
         containers.close()
+
+
+def in_turn(turns: Turns, handle: Handler) -> Handler:
+    """The handler, called when it is the turn of the record's project."""
+
+    async def handle_in_turn(record: Record) -> None:
+        async with turns.turn(str(getattr(record, "project", ""))):
+            await handle(record)
+
+    return handle_in_turn
 
 
 def refuse_weak_isolation(settings: SandboxSettings) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from aiokafka.structs import ConsumerRecord, TopicPartition
 
+from pipeline import each
 from pipeline.deadletter import DeadLetters
 from pipeline.each import MOST_HELD, Each, settle
 from pipeline.errors import Invalid, Retryable
@@ -60,6 +61,22 @@ def _dead_letters() -> tuple[DeadLetters, Producer]:
 async def _turns() -> None:
     for _ in range(10):
         await asyncio.sleep(0)
+
+
+async def test_no_more_is_taken_than_fits_into_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(each, "MOST_BYTES", 2 * len(VALUE))
+    handler = Handler()
+    step = Each(handler, _dead_letters()[0], parallel=10)
+    await step.assigned([P0])
+    rooms = []
+    for offset in range(3):
+        await step.submit(_record(offset))
+        await _turns()
+        rooms.append(step.room())
+    assert rooms == [9, 0, 0]
+    handler.gate.set()
+    await _turns()
+    assert step.room() == 10
 
 
 async def test_only_the_finished_prefix_of_each_partition_is_committed() -> None:
