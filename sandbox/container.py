@@ -24,7 +24,7 @@ from docker.utils.socket import STDOUT, frames_iter
 
 from sandbox import hardening
 from sandbox.environment import INPUT, EngineAbsent, EngineLost, ExecResult, ImageMissing, RuntimeMissing
-from sandbox.hardening import EXPIRES, PREPARING, RUNNING
+from sandbox.hardening import EXPIRES, LIVE, PREPARING, RUNNING
 from sandbox.spec import Limits
 from sandbox.transfer import Capped, packed
 
@@ -41,10 +41,16 @@ T = TypeVar("T")
 
 
 class Containers:
-    """Makes containers on one engine; `images` are names by key. Connects when first used."""
+    """Makes containers on one engine; `images` are names by key, `live` whether they follow their traces.
 
-    def __init__(self, docker_host: str | None, images: Mapping[str, str], runtime: str, limits: Limits) -> None:
+    Connects when first used.
+    """
+
+    def __init__(
+        self, docker_host: str | None, images: Mapping[str, str], runtime: str, limits: Limits, *, live: bool = True
+    ) -> None:
         self._host, self._images, self._runtime, self._limits = docker_host, images, runtime, limits
+        self._are_live = live
         self._client: docker.DockerClient | None = None
         self._connecting = asyncio.Lock()
 
@@ -63,6 +69,11 @@ class Containers:
         """Removes containers that outlived a crash of their process; returns how many. Raises as `start` does."""
         client = await self._connected()
         return await _in_thread(None, _sweep, client, time.time())
+
+    async def live(self) -> int:
+        """How many live containers run on the engine, whoever made them. Raises as `start` does."""
+        client = await self._connected()
+        return len(await _in_thread(None, client.api.containers, filters={"label": f"{LIVE}=yes"}))
 
     def close(self) -> None:
         """Give the connections back."""
@@ -96,7 +107,7 @@ class Containers:
             image = client.images.get(name)
         except ImageNotFound as error:
             raise ImageMissing(name) from error
-        options = hardening.options(self._limits, self._runtime, lifetime_s, time.time())
+        options = hardening.options(self._limits, self._runtime, lifetime_s, time.time(), live=self._are_live)
         container = client.containers.create(image, **options)
         try:
             lifeline = container.attach_socket(params={"stdin": 1, "stream": 1})

@@ -11,6 +11,7 @@ from sandbox.spec import MIB, Limits
 
 GVISOR = "runsc"
 EXPIRES = "pr-telemetry.sandbox.expires"  # label: seconds since the epoch after which nobody needs the container
+LIVE = "pr-telemetry.sandbox.live"  # label: "yes" where the validation follows its trace
 PREPARING, RUNNING = "65533:65533", "65534:65534"
 SHARED_MEMORY_BYTES = 16 * MIB
 OPEN_FILES = 1024
@@ -18,7 +19,7 @@ OPEN_FILES = 1024
 GVISOR_LEAST_PIDS = 1024
 
 
-def options(limits: Limits, runtime: str, lifetime_s: float, now_s: float) -> dict[str, Any]:
+def options(limits: Limits, runtime: str, lifetime_s: float, now_s: float, *, live: bool = True) -> dict[str, Any]:
     """What docker's `containers.create` is told beside the image. `now_s`: seconds since the epoch.
 
     There is no limit on a user's processes (RLIMIT_NPROC): it would count those of all containers together, which share
@@ -47,7 +48,7 @@ def options(limits: Limits, runtime: str, lifetime_s: float, now_s: float) -> di
         },
         "hostname": "sandbox",
         "log_config": {"type": "none"},
-        "labels": {EXPIRES: str(round(now_s + lifetime_s))},
+        "labels": {EXPIRES: str(round(now_s + lifetime_s)), LIVE: "yes" if live else "no"},
     }
 
 

@@ -149,12 +149,15 @@ async def test_leftovers_are_swept_and_live_containers_are_not(
 async def test_two_processes_on_one_engine_leave_each_other_alone(
     containers: Containers, environment: ContainerEnvironment, docker_host: str, runtime: str, limits: Limits
 ) -> None:
-    with closing(Containers(docker_host, {}, runtime, limits)) as other:
+    later = Containers(docker_host, {}, runtime, limits, live=False)
+    with closing(Containers(docker_host, {}, runtime, limits)) as other, closing(later):
+        unhurried = await later.start(60, IMAGE)
         assert await other.sweep() == 0
         neighbour = await other.start(60, IMAGE)
-        assert await containers.sweep() == 0
+        assert (await containers.sweep(), await containers.live()) == (0, 2)
         for each in (environment, neighbour):
             assert (await python(each, "print('alive')")).output == b"alive\n"
+        await unhurried.close()
         await neighbour.close()
     assert (await python(environment, "print('alive')")).output == b"alive\n"
 
