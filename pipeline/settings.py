@@ -284,7 +284,8 @@ class SandboxSettings(Group):
     sandbox_wheels_dir: Path | None = Field(
         None, description="folder of wheels that dependencies come from; the package index where unset"
     )
-    sandbox_image: str = Field("pr-telemetry/sandbox-python:3.11", description="image that tests run in")
+    sandbox_image: str = Field("pr-telemetry/sandbox-python:3.11", description="image that Python's tests run in")
+    sandbox_node_image: str = Field("pr-telemetry/sandbox-node:18", description="image that Node's tests run in")
     sandbox_runtime: str = Field("runc", description="container runtime: runc, or runsc (gVisor)")
     sandbox_untrusted: bool = Field(
         False, description="whether code may be hostile to the kernel itself: start with gVisor, or not at all"

@@ -54,7 +54,7 @@ def limits_of(settings: SandboxSettings) -> Limits:
 
 def images_of(settings: SandboxSettings) -> dict[str, str]:
     """Names of images, by the key that runners have."""
-    return {"python": settings.sandbox_image}
+    return {"python": settings.sandbox_image, "node": settings.sandbox_node_image}
 
 
 async def run(settings: SandboxSettings, kafka: KafkaSettings, objects: ObjectStoreSettings) -> None:

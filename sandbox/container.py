@@ -128,7 +128,7 @@ class ContainerEnvironment:
     def __init__(self, container: Container, threads: ThreadPoolExecutor, lifeline: Any, facts: dict[str, str]) -> None:
         self._container, self._threads, self._lifeline, self._facts = container, threads, lifeline, facts
         self._api: Any = container.client.api if container.client else None
-        self._met_untrusted = False
+        self._met_untrusted = self._closed = False
         self._started_s = time.time()
 
     def prepare(self) -> None:
@@ -209,6 +209,9 @@ class ContainerEnvironment:
 
     async def close(self) -> None:
         """See Environment."""
+        if self._closed:
+            return
+        self._closed = True
         await self._kill()
         _hang_up(self._lifeline)
         self._threads.shutdown(wait=False)

@@ -81,7 +81,7 @@ class Environment(Protocol):
         """What decides the result beside the code: image digest, runtime, engine, limits."""
 
     async def close(self) -> None:
-        """End every process and drop every file; never raises."""
+        """End every process and drop every file; never raises, and does nothing the second time."""
 
 
 class Environments(Protocol):

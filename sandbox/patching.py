@@ -37,9 +37,17 @@ _CONFIGURATION_NAMES = (
     "usercustomize.py",
     "*.pth",
     ".gitattributes",
+    "package.json",
+    "package-lock.json",
+    "npm-shrinkwrap.json",
+    "tsconfig.json",
 )
 _CONFIGURATION_FOLDERS = ("*.dist-info", "*.egg-info")  # packaging reads entry points, and so plugins, from them
-_TEST_NAMES = ("test_*.py", "*_test.py", "tests.py", "test.py", "*_tests.py")
+_TEST_NAMES = (
+    *("test_*.py", "*_test.py", "tests.py", "test.py", "*_tests.py"),
+    *("test.[cm]js", "test-*.[cm]js", "*[._-]test.[cm]js", "*.spec.[cm]js"),
+    *("test.js", "test-*.js", "*[._-]test.js", "*.spec.js"),
+)
 _TEST_FOLDERS = ("test", "tests", "__tests__")
 
 _NOTHING, _GITLINK = "000000", "160000"

@@ -1,24 +1,22 @@
-"""Builds the sandbox's Python image from Debian packages and wheels, because no registry needs to be reachable for it.
+"""Builds the sandbox's images from Debian packages and wheels, because no registry needs to be reachable for them.
 
-The image is described by one recipe; its digest is a label of the image, so that an image of the same recipe is left
-alone and one of another recipe is replaced. The finished file system is kept as a tar file in the cache folder: a fresh
-engine imports it in seconds, without a package server.
+An image is described by its recipe; the recipe's digest is a label of the image, so that an image of the same recipe is
+left alone and one of another recipe is replaced. The finished file system is kept as a tar file in the cache folder: a
+fresh engine imports it in seconds, without a package server.
 """
 
 from __future__ import annotations
 
 import argparse
 import fcntl
-import hashlib
-import json
 import os
+import re
 import shutil
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO
 
@@ -26,125 +24,51 @@ import docker
 
 from deploy.embedded.docker_engine import DEFAULT_SOCKET
 from deploy.embedded.jars import cache_root, say_on_stderr
+from deploy.embedded.sandbox_recipes import PYTHON, RECIPES, Recipe
 
-REPOSITORY, TAG = "pr-telemetry/sandbox-python", "3.11"
-IMAGE = f"{REPOSITORY}:{TAG}"
 RECIPE_LABEL = "pr-telemetry.recipe"
 STEP_DEADLINE_S = 300
-PACKAGES = (
-    "base-files",
-    "bash",
-    "coreutils",
-    "dash",
-    "findutils",
-    "git",
-    "grep",
-    "libc-bin",
-    "media-types",
-    "netbase",
-    "sed",
-    "tar",
-    "tzdata",
-    "libpython3.11-minimal",
-    "libpython3.11-stdlib",
-    "python3.11-minimal",
-    "libacl1",
-    "libattr1",
-    "libbz2-1.0",
-    "libc6",
-    "libcom-err2",
-    "libcrypt1",
-    "libdb5.3",
-    "libexpat1",
-    "libffi8",
-    "libgcc-s1",
-    "libgmp10",
-    "libgssapi-krb5-2",
-    "libk5crypto3",
-    "libkeyutils1",
-    "libkrb5-3",
-    "libkrb5support0",
-    "liblzma5",
-    "libncursesw6",
-    "libnsl2",
-    "libpcre2-8-0",
-    "libreadline8",
-    "libselinux1",
-    "libsqlite3-0",
-    "libssl3",
-    "libstdc++6",
-    "libtinfo6",
-    "libtirpc3",
-    "libuuid1",
-    "zlib1g",
-)
 
 
 class ImageUnavailable(Exception):
     """The image is not there and cannot be built; the text says why, in one line."""
 
 
-@dataclass(frozen=True)
-class Recipe:
-    """Everything that decides the image's content but the patch level of Debian's packages."""
-
-    packages: tuple[str, ...]
-    wheels: tuple[str, ...]
-    users: tuple[tuple[str, int], ...]
-    environment: tuple[tuple[str, str], ...]
-
-    @property
-    def digest(self) -> str:
-        """SHA-256 of the recipe, as hexadecimal."""
-        return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()
-
-
-RECIPE = Recipe(
-    packages=PACKAGES,
-    wheels=("pytest==9.2.0",),
-    users=(("root", 0), ("workspace", 65533), ("nobody", 65534)),
-    environment=(
-        ("PATH", "/usr/local/bin:/usr/bin:/bin"),
-        ("LANG", "C.UTF-8"),
-        ("HOME", "/tmp"),
-        ("PYTHONDONTWRITEBYTECODE", "1"),
-    ),
-)
-
-
-def ensure_image(docker_host: str) -> str:
-    """Makes IMAGE of the current recipe present in that engine and returns its name. Raises ImageUnavailable."""
+def ensure_image(docker_host: str, recipe: Recipe = PYTHON) -> str:
+    """Makes the recipe's image present in that engine and returns its name. Raises ImageUnavailable."""
     with closing(docker.DockerClient(base_url=docker_host, timeout=STEP_DEADLINE_S)) as client:
-        if _present(client):
-            return IMAGE
-        archive = _archive(cache_root(os.environ) / "images")
-        say_on_stderr(f"importing {IMAGE} into the Docker engine ...")
-        client.api.import_image(src=str(archive), repository=REPOSITORY, tag=TAG, changes=_changes())
-        if not _present(client):
-            raise ImageUnavailable(f"the engine took {archive} but does not show {IMAGE}")
-    return IMAGE
+        if _present(client, recipe):
+            return recipe.image
+        archive = _archive(cache_root(os.environ) / "images", recipe)
+        say_on_stderr(f"importing {recipe.image} into the Docker engine ...")
+        client.api.import_image(
+            src=str(archive), repository=recipe.repository, tag=recipe.tag, changes=_changes(recipe)
+        )
+        if not _present(client, recipe):
+            raise ImageUnavailable(f"the engine took {archive} but does not show {recipe.image}")
+    return recipe.image
 
 
-def _present(client: docker.DockerClient) -> bool:
+def _present(client: docker.DockerClient, recipe: Recipe) -> bool:
     try:
-        return client.images.get(IMAGE).labels.get(RECIPE_LABEL) == RECIPE.digest
+        return client.images.get(recipe.image).labels.get(RECIPE_LABEL) == recipe.digest
     except docker.errors.ImageNotFound:
         return False
 
 
-def _changes() -> list[str]:
-    environment = [f"ENV {name}={value}" for name, value in RECIPE.environment]
-    return [*environment, f"LABEL {RECIPE_LABEL}={RECIPE.digest}", 'CMD ["python3"]']
+def _changes(recipe: Recipe) -> list[str]:
+    environment = [f"ENV {name}={value}" for name, value in recipe.environment]
+    return [*environment, f"LABEL {RECIPE_LABEL}={recipe.digest}", f'CMD ["{recipe.command}"]']
 
 
-def _archive(folder: Path) -> Path:
+def _archive(folder: Path, recipe: Recipe) -> Path:
     """The image's file system as a tar file: complete or absent, also when two processes build at once."""
     folder.mkdir(parents=True, exist_ok=True)
-    target = folder / f"sandbox-python-{RECIPE.digest[:16]}.tar"
-    with _locked(folder / "sandbox-python.lock"):
+    target = folder / f"{recipe.name}-{recipe.digest[:16]}.tar"
+    with _locked(folder / f"{recipe.name}.lock"):
         if not target.exists():
-            _build(target)
-            for outdated in set(folder.glob("sandbox-python-*.tar")) - {target}:
+            _build(target, recipe)
+            for outdated in set(folder.glob(f"{recipe.name}-*.tar")) - {target}:
                 outdated.unlink()
     return target
 
@@ -156,22 +80,25 @@ def _locked(path: Path) -> Iterator[None]:
         yield
 
 
-def _build(target: Path) -> None:
+def _build(target: Path, recipe: Recipe) -> None:
     missing = [tool for tool in ("apt-get", "dpkg-deb", "tar") if shutil.which(tool) is None]
     if missing:
         raise ImageUnavailable(f"the sandbox image is built from Debian packages and {', '.join(missing)} is not here")
-    say_on_stderr(f"building {IMAGE} from {len(RECIPE.packages)} Debian packages and pytest (once, about 20 s) ...")
+    say_on_stderr(f"building {recipe.image} from {len(recipe.packages)} Debian packages (once, about 20 s) ...")
     with tempfile.TemporaryDirectory(prefix=".building-", dir=target.parent) as scratch:
         root, packages, partial = (Path(scratch, name) for name in ("root", "packages", "image.tar"))
         packages.mkdir()
         _skeleton(root)
-        _download(packages)
+        _download(packages, recipe)
         for package in sorted(packages.glob("*.deb")):
             _unpack(package, root)
-        _install_wheels(root)
+        _link_shell(root)
+        if recipe.wheels:
+            _install_wheels(root, recipe)
         _trim(root)
-        _accounts(root)
-        _compile(root)
+        _accounts(root, recipe)
+        if recipe.wheels:
+            _compile(root)
         partial = target.with_suffix(f".{os.getpid()}")
         _run(
             "tar", "--sort=name", "--owner=0", "--group=0", "--numeric-owner", "-cf", str(partial), "-C", str(root), "."
@@ -187,16 +114,29 @@ def _skeleton(root: Path) -> None:
         (root / folder).symlink_to(f"usr/{folder}")
 
 
-def _download(folder: Path) -> None:
+def _download(folder: Path, recipe: Recipe) -> None:
     # with the _apt user apt would complain that it cannot write into a private folder
-    download = ("apt-get", "-qq", "-o", "APT::Sandbox::User=root", "download", *RECIPE.packages)
+    download = ("apt-get", "-qq", "-o", "APT::Sandbox::User=root", "download")
     try:
-        _run(*download, cwd=folder)
+        _run(*download, *map(_versioned, recipe.packages), cwd=folder)
     except ImageUnavailable:
         if os.geteuid() != 0:
             raise
         _run("apt-get", "-qq", "update")  # a fresh machine has no package lists yet, an old one has outdated ones
-        _run(*download, cwd=folder)
+        _run(*download, *map(_versioned, recipe.packages), cwd=folder)
+
+
+def _versioned(package: str) -> str:
+    """`name=other` with the version that apt would take of the package `other`."""
+    name, _, other = package.partition("=")
+    if not other:
+        return name
+    policy = subprocess.run(
+        ["apt-cache", "policy", other], capture_output=True, text=True, timeout=STEP_DEADLINE_S, check=False
+    )
+    if (found := re.search(r"Candidate: (\S+)", policy.stdout)) is None or found[1] == "(none)":
+        raise ImageUnavailable(f"apt knows no package {other}")
+    return f"{name}={found[1]}"
 
 
 def _unpack(package: Path, root: Path) -> None:
@@ -208,13 +148,16 @@ def _unpack(package: Path, root: Path) -> None:
     archive.unlink()
 
 
-def _install_wheels(root: Path) -> None:
+def _install_wheels(root: Path, recipe: Recipe) -> None:
     target = root / "usr/local/lib/python3.11/dist-packages"
     pip = (sys.executable, "-m", "pip", "install", "-q", "--disable-pip-version-check", "--no-compile")
     only_wheels = ("--only-binary=:all:", "--python-version=3.11", "--target", str(target))
-    _run(*pip, *only_wheels, *RECIPE.wheels)
+    _run(*pip, *only_wheels, *recipe.wheels)
     (root / "usr/bin/python3").symlink_to("python3.11")
     (root / "usr/bin/python").symlink_to("python3.11")
+
+
+def _link_shell(root: Path) -> None:
     (root / "usr/bin/sh").unlink(missing_ok=True)
     (root / "usr/bin/sh").symlink_to("dash")
 
@@ -226,10 +169,10 @@ def _trim(root: Path) -> None:
         privileged.chmod(privileged.stat().st_mode & 0o777)  # no set-user-id programs
 
 
-def _accounts(root: Path) -> None:
-    lines = [f"{name}:x:{number}:{number}:{name}:/tmp:/bin/sh\n" for name, number in RECIPE.users]
+def _accounts(root: Path, recipe: Recipe) -> None:
+    lines = [f"{name}:x:{number}:{number}:{name}:/tmp:/bin/sh\n" for name, number in recipe.users]
     (root / "etc/passwd").write_text("".join(lines))
-    (root / "etc/group").write_text("".join(f"{name}:x:{number}:\n" for name, number in RECIPE.users))
+    (root / "etc/group").write_text("".join(f"{name}:x:{number}:\n" for name, number in recipe.users))
     (root / "etc/nsswitch.conf").write_text("passwd: files\ngroup: files\nhosts: files\n")
     (root / "tmp").chmod(0o1777)
 
@@ -267,10 +210,11 @@ def main() -> int:
     """0 the image is there, 1 it cannot be built (one line on stderr says why)."""
     parser = argparse.ArgumentParser(prog="python -m deploy.embedded.sandbox_image", description=__doc__)
     parser.add_argument("command", choices=("ensure",))
+    parser.add_argument("image", nargs="?", choices=tuple(RECIPES), default="python")
     parser.add_argument("--docker-host", default=os.environ.get("DOCKER_HOST") or f"unix://{DEFAULT_SOCKET}")
     arguments = parser.parse_args()
     try:
-        say_on_stderr(f"{ensure_image(arguments.docker_host)} is present")
+        say_on_stderr(f"{ensure_image(arguments.docker_host, RECIPES[arguments.image])} is present")
     except ImageUnavailable as problem:
         say_on_stderr(f"no sandbox image: {problem}")
         return 1

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from sandbox.job import Task
+from sandbox.runners.node import NODE
 from sandbox.runners.python import PYTEST, UNITTEST
 from sandbox.runners.runner import Runner
 
-RUNNERS = {"pytest": PYTEST, "unittest": UNITTEST}
+RUNNERS = {"pytest": PYTEST, "unittest": UNITTEST, "node": NODE}
 DEFAULT = PYTEST
 MARKERS = tuple(marker for runner in RUNNERS.values() for marker in runner.markers)
 

@@ -32,6 +32,16 @@ _PYTEST_CASES = {
     "pytest.skip('{a}')": "skipped",
 }
 
+_NODE_CASES = {
+    "assert.strictEqual({a}, {b});": "failed",
+    "assert.ok({a} === {b});": "failed",
+    "assert.deepStrictEqual([{a}], [{b}]);": "failed",
+    "assert.throws(() => {a});": "failed",
+    "throw new Error('{a}');": "failed",
+    "assert.strictEqual({a}, {a});": "passed",
+    "assert.throws(() => {{ throw new Error('{b}'); }});": "passed",
+}
+
 
 def for_unittest(nonce: str) -> tuple[str, Mapping[str, str]]:
     """Source of a module with control tests, and the status that each must have, by name."""
@@ -47,6 +57,27 @@ def for_pytest(nonce: str) -> tuple[str, Mapping[str, str]]:
     )
     functions = _functions(chance, expected)
     return f"import pytest\n{classes}{functions}", expected
+
+
+def for_node(nonce: str) -> tuple[str, Mapping[str, str]]:
+    """Source of a module that loads the tests of `__FILE__` and adds control tests; the status of each, by name.
+
+    The first of them passes where the file was loaded. `assert` is looked up when a control test runs, so that one
+    which the code under test has replaced is used by them, too.
+    """
+    chance = random.Random(nonce)
+    loaded = _name(chance, {})
+    expected = {loaded: "passed"}
+    lines = [
+        "import assert from 'node:assert';\nimport { test } from 'node:test';\nlet loaded = false;\n"
+        "try { await import(__FILE__); loaded = true; } catch (error) { console.error(error); }\n"
+        f"test('{loaded}', () => {{ if (!loaded) process.exit(7); }});\n"
+    ]
+    for body, status in _shuffled(chance, _NODE_CASES):
+        name = _name(chance, expected)
+        lines.append(f"test('{name}', () => {{ {_filled(chance, body)} }});\n")
+        expected[name] = status
+    return "".join(lines), expected
 
 
 def _unittest_source(chance: random.Random, cases: Mapping[str, str]) -> tuple[str, dict[str, str]]:

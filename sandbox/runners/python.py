@@ -63,11 +63,13 @@ def _parse(report: bytes, plan: Plan, controls: Controls) -> Report:
     return read_events(report, plan.nonce, controls(plan.nonce)[1], controls_status=1)
 
 
-def _runner(name: str, program: str, controls: Controls, stopped: frozenset[int]) -> Runner:
+def _runner(
+    name: str, program: str, controls: Controls, stopped: frozenset[int], markers: tuple[str, ...] = ()
+) -> Runner:
     return Runner(
         name=name,
         image="python",
-        markers=(),
+        markers=markers,
         environment={
             "HOME": HOME,
             "PATH": "/usr/local/bin:/usr/bin:/bin",
@@ -86,5 +88,7 @@ def _runner(name: str, program: str, controls: Controls, stopped: frozenset[int]
     )
 
 
-PYTEST = _runner("pytest", "pytest_program", for_pytest, frozenset({2, 3, 4}))
+# A Python project may have a package.json for its tools, so that these come before the marks of other languages.
+_PROJECT = ("pyproject.toml", "setup.py", "setup.cfg", "pytest.ini", "tox.ini", "conftest.py", "requirements.txt")
+PYTEST = _runner("pytest", "pytest_program", for_pytest, frozenset({2, 3, 4}), _PROJECT)
 UNITTEST = _runner("unittest", "unittest_program", for_unittest, frozenset())

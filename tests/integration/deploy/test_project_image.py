@@ -14,7 +14,7 @@ import docker
 import pytest
 from docker.models.containers import Container
 
-from deploy.embedded.sandbox_image import IMAGE as BASE
+from deploy.embedded.sandbox_recipes import PYTHON
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.timeout(900)]
 ROOT = Path(__file__).parents[3]
@@ -33,7 +33,7 @@ PROBE = "import urllib.request as r; r.urlopen('http://127.0.0.1:8080/healthz', 
 
 @pytest.fixture(scope="module")
 def engine(docker_host: str) -> Iterator[docker.DockerClient]:
-    build = [str(ROOT / "deploy/docker/build.sh"), BASE, TAG]
+    build = [str(ROOT / "deploy/docker/build.sh"), PYTHON.image, TAG]
     environment = {**os.environ, "DOCKER_HOST": docker_host, "PYTHON": sys.executable}
     done = subprocess.run(build, capture_output=True, text=True, env=environment)
     assert done.returncode == 0, done.stdout + done.stderr

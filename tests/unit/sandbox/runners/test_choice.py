@@ -13,6 +13,18 @@ def test_without_a_marker_the_default_runs() -> None:
     assert choose(Task(), {"README.md"}) is DEFAULT
 
 
+@pytest.mark.parametrize(
+    ("root", "name"),
+    [
+        ({"package.json", "lib"}, "node"),
+        ({"package.json", "pyproject.toml"}, "pytest"),  # tools of a Python project
+        ({"setup.py"}, "pytest"),
+    ],
+)
+def test_the_root_of_the_tree_tells(root: set[str], name: str) -> None:
+    assert choose(Task(), root) is RUNNERS[name]
+
+
 @pytest.mark.parametrize("name", RUNNERS)
 def test_the_task_s_word_outweighs_every_marker(name: str) -> None:
     assert choose(Task(runner=name), MARKERS) is RUNNERS[name]

@@ -16,6 +16,7 @@ from sandbox.runners.runner import Plan
 from sandbox.spec import WORK
 
 NONCE = "5e" * 16
+PYTHON = [name for name, runner in RUNNERS.items() if runner.image == "python"]
 CLASSIC = """
 import unittest
 
@@ -98,7 +99,7 @@ def test_pytest_s_tests_have_their_status_and_id(tmp_path: Path) -> None:
     assert report.notes == ()
 
 
-@pytest.mark.parametrize("runner", RUNNERS)
+@pytest.mark.parametrize("runner", PYTHON)
 @pytest.mark.parametrize("package", [True, False])
 def test_unittest_s_tests_have_the_same_ids_with_either_runner(tmp_path: Path, runner: str, package: bool) -> None:
     files = {"tests/test_all.py": CLASSIC} | ({"tests/__init__.py": ""} if package else {})
@@ -117,7 +118,7 @@ def test_unittest_s_tests_have_the_same_ids_with_either_runner(tmp_path: Path, r
         assert results[f"tests/test_all.py::{name}"] in statuses, name
 
 
-@pytest.mark.parametrize("runner", RUNNERS)
+@pytest.mark.parametrize("runner", PYTHON)
 def test_only_what_is_selected_runs(tmp_path: Path, runner: str) -> None:
     files = {"test_a.py": CLASSIC, "test_b.py": CLASSIC}
     assert {id.partition("::")[0] for id in run(tmp_path, files, runner, ("test_a.py",)).results} == {"test_a.py"}
@@ -125,7 +126,7 @@ def test_only_what_is_selected_runs(tmp_path: Path, runner: str) -> None:
     assert run(tmp_path, files, runner, (one,)).results == {one: "passed"}
 
 
-@pytest.mark.parametrize("runner", RUNNERS)
+@pytest.mark.parametrize("runner", PYTHON)
 def test_a_tree_without_tests_has_no_results(tmp_path: Path, runner: str) -> None:
     assert run(tmp_path, {"calc.py": ""}, runner).results == {}
 
@@ -145,7 +146,7 @@ TRICKS = {
 }
 
 
-@pytest.mark.parametrize("runner", RUNNERS)
+@pytest.mark.parametrize("runner", PYTHON)
 @pytest.mark.parametrize("trick", TRICKS.values(), ids=TRICKS.keys())
 def test_reaching_for_the_framework_is_noticed(tmp_path: Path, trick: str, runner: str) -> None:
     try:
@@ -177,13 +178,13 @@ with unittest.mock.patch("builtins.open"), unittest.mock.patch("unittest.TestCas
 """
 
 
-@pytest.mark.parametrize("runner", RUNNERS)
+@pytest.mark.parametrize("runner", PYTHON)
 def test_what_honest_programs_do_is_not_noticed(tmp_path: Path, runner: str) -> None:
     report = run(tmp_path, {"calc.py": HONEST, "tests/test_one.py": PASSES}, runner)
     assert (set(report.results.values()), report.notes) == ({"passed"}, ())
 
 
-@pytest.mark.parametrize("runner", RUNNERS)
+@pytest.mark.parametrize("runner", PYTHON)
 def test_a_runner_that_is_ended_early_has_no_report(tmp_path: Path, runner: str) -> None:
     with pytest.raises(Unfinished):
         run(tmp_path, {"calc.py": "import os\nos._exit(0)\n", "tests/test_one.py": PASSES}, runner)
