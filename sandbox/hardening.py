@@ -17,6 +17,9 @@ SHARED_MEMORY_BYTES = 16 * MIB
 OPEN_FILES = 1024
 # gVisor's kernel is a process itself, whose threads the engine counts: below about 256 it dies without a word.
 GVISOR_LEAST_PIDS = 1024
+# Ends when its input does or its time is over. The shell is there to collect what a run leaves behind: zombies count as
+# processes, and those of one run would leave the next one no room.
+_FIRST_PROCESS = 'exec 3<&0; timeout -s KILL "$1" cat <&3 & wait $!'
 
 
 def options(limits: Limits, runtime: str, lifetime_s: float, now_s: float, *, live: bool = True) -> dict[str, Any]:
@@ -26,7 +29,7 @@ def options(limits: Limits, runtime: str, lifetime_s: float, now_s: float, *, li
     their users; the number of processes is the control group's to limit.
     """
     return {
-        "command": ["timeout", "-s", "KILL", str(round(lifetime_s)), "cat"],
+        "command": ["sh", "-c", _FIRST_PROCESS, "first", str(round(lifetime_s))],
         "stdin_open": True,
         "auto_remove": True,
         "network_mode": "none",

@@ -76,6 +76,13 @@ async def test_a_fork_bomb_stays_within_its_number_of_processes(
     assert done.duration_us < 10_000_000
 
 
+async def test_what_a_run_leaves_behind_is_collected(environment: ContainerEnvironment) -> None:
+    """Dead processes that nobody waits for would take the places of the next run's."""
+    orphans = "import os\nfor n in range(40):\n  if os.fork() == 0: os._exit(0)\nprint('left')"
+    for _ in range(4):
+        assert (await python(environment, orphans)).output == b"left\n"
+
+
 async def test_a_container_that_our_own_commands_lose_is_our_failure(
     environment: ContainerEnvironment, docker_host: str
 ) -> None:
