@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+from collections.abc import Awaitable, Callable
 
 from pipeline.clock import now_us
 from pipeline.consumer import consume, stop_on_signals
@@ -11,12 +12,13 @@ from pipeline.deadletter import DeadLetters
 from pipeline.each import Each, Handler
 from pipeline.errors import EXIT_HELD, Explained
 from pipeline.kafka import make_consumer, make_producer, start
+from pipeline.objectstore import ObjectStore
 from pipeline.s3store import open_store
 from pipeline.settings import KafkaSettings, LogSettings, ObjectStoreSettings, SandboxSettings, load
 from pipeline.telemetry import configure_logs, logger
 from sandbox.container import Containers
 from sandbox.dependencies import build_by_process
-from sandbox.environment import EngineAbsent, EngineLost, RuntimeMissing
+from sandbox.environment import EngineAbsent, EngineLost, Environments, RuntimeMissing
 from sandbox.examiner import Examiner
 from sandbox.fetching import FetchByProcess
 from sandbox.hardening import GVISOR
@@ -27,6 +29,7 @@ from schemas.codec import encode
 from schemas.records import Record, TraceValidated
 from schemas.topics import TRACE_ASSEMBLED, TRACE_VALIDATED
 
+Publish = Callable[[TraceValidated], Awaitable[None]]
 GROUP = "sandbox"
 # Records that are read ahead, so that a project behind a busy one is seen; Each bounds their bytes.
 LOOK_AHEAD = 1_000
@@ -57,30 +60,47 @@ def images_of(settings: SandboxSettings) -> dict[str, str]:
     return {"python": settings.sandbox_image, "node": settings.sandbox_node_image}
 
 
+def containers_of(settings: SandboxSettings, *, live: bool = True) -> Containers:
+    """The containers that the settings ask for; the caller closes them. Raises NotIsolated."""
+    refuse_weak_isolation(settings)
+    images, limits = images_of(settings), limits_of(settings)
+    return Containers(settings.docker_host, images, settings.sandbox_runtime, limits, live=live)
+
+
+def examiner_of(settings: SandboxSettings, environments: Environments) -> Examiner:
+    """What validates a job in these environments, as the settings ask for."""
+    return Examiner(
+        environments=environments,
+        nonce=lambda: secrets.token_hex(16),
+        limits=limits_of(settings),
+        build=build_by_process if settings.sandbox_build_images else None,
+    )
+
+
+def validator_of(
+    settings: SandboxSettings, environments: Environments, store: ObjectStore, publish: Publish
+) -> Validator:
+    """What validates revisions in these environments, as the settings ask for."""
+    return Validator(
+        examiner=examiner_of(settings, environments),
+        store=store,
+        publish=publish,
+        clock=now_us,
+        repos=settings.sandbox_repos_dir,
+        fetch=FetchByProcess(settings.sandbox_fetch_timeout_s) if settings.sandbox_origins else None,
+    )
+
+
 async def run(settings: SandboxSettings, kafka: KafkaSettings, objects: ObjectStoreSettings) -> None:
     """Consume until SIGTERM or SIGINT. Raises NotIsolated before anything is read."""
-    refuse_weak_isolation(settings)
-    stop, limits = stop_on_signals(), limits_of(settings)
-    containers = Containers(settings.docker_host, images_of(settings), settings.sandbox_runtime, limits)
+    stop, containers = stop_on_signals(), containers_of(settings)
     await _ready(containers)
     producer = make_producer(kafka)
 
     async def publish(validation: TraceValidated) -> None:
         await producer.send_and_wait(TRACE_VALIDATED.name, encode(validation), key=validation.trace_id.encode())
 
-    validator = Validator(
-        examiner=Examiner(
-            environments=containers,
-            nonce=lambda: secrets.token_hex(16),
-            limits=limits,
-            build=build_by_process if settings.sandbox_build_images else None,
-        ),
-        store=open_store(objects),
-        publish=publish,
-        clock=now_us,
-        repos=settings.sandbox_repos_dir,
-        fetch=FetchByProcess(settings.sandbox_fetch_timeout_s) if settings.sandbox_origins else None,
-    )
+    validator = validator_of(settings, containers, open_store(objects), publish)
     try:
         await start(producer)
         handle = in_turn(Turns(settings.sandbox_parallel), validator.handle)

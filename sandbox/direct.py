@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import secrets
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import closing
@@ -18,13 +17,13 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from clients.repositories import GitFailed, Repository
+from pipeline.errors import Explained
 from pipeline.settings import SandboxSettings, load
 from pipeline.telemetry import logs_beside_results
-from sandbox.__main__ import images_of, limits_of
+from sandbox.__main__ import containers_of, examiner_of
 from sandbox.checkout import BUNDLE
-from sandbox.container import Containers
 from sandbox.diffs import appliable, other_line_endings, strip_level
-from sandbox.examiner import Examiner
+from sandbox.examiner import OUR_REASONS
 from sandbox.failures import NoVerdict, Outcome, unverifiable
 from sandbox.job import Job, Task
 from sandbox.patching import Patch
@@ -34,7 +33,6 @@ from schemas.codec import plain
 
 Read = TypeVar("Read")
 FIXED, OTHER, WRONG_USAGE, OURS = 0, 1, 2, 3
-OUR_REASONS = frozenset({"no_docker", "no_image", "no_runtime", "engine_lost"})
 _DIFF_MARKS = (b"diff --git ", b"--- ", b"@@ ")
 
 
@@ -101,14 +99,13 @@ def _reading(what: str, file: Path, read: Callable[[bytes], Read]) -> Read:
 
 
 async def examine(settings: SandboxSettings, arguments: argparse.Namespace) -> tuple[Outcome, Evidence, str]:
-    """The outcome, what it rests on, and the start commit. Raises WrongUsage."""
-    limits, commit = limits_of(settings), ""
-    containers = Containers(settings.docker_host, images_of(settings), settings.sandbox_runtime, limits)
-    with closing(containers):
+    """The outcome, what it rests on, and the start commit. Raises WrongUsage, Explained."""
+    commit = ""
+    with closing(containers_of(settings)) as containers:
+        examiner = examiner_of(settings, containers)
         try:
-            job = await asyncio.to_thread(job_of, arguments, limits.workspace_bytes)
+            job = await asyncio.to_thread(job_of, arguments, examiner.limits.workspace_bytes)
             commit = job.commit
-            examiner = Examiner(environments=containers, nonce=lambda: secrets.token_hex(16), limits=limits)
             return *(await examiner.examine(job)), commit
         except NoVerdict as ended:
             return ended.outcome, Evidence(), commit
@@ -133,6 +130,9 @@ def main(given: Sequence[str] | None = None) -> int:
     except WrongUsage as error:
         sys.stderr.write(f"{error}\n")
         return WRONG_USAGE
+    except Explained as error:
+        sys.stderr.write(f"{error}\n")
+        return OURS
     sys.stdout.write(json.dumps(report(outcome, evidence, commit)) + "\n")
     return exit_status(outcome)
 

@@ -18,6 +18,8 @@ from sandbox.job import Job
 from sandbox.spec import Limits
 from sandbox.validation import Evidence, validate
 
+OUR_REASONS = frozenset({"no_docker", "no_image", "no_runtime", "engine_lost"})
+"""Reasons that are about our machinery and not about the job: it can be done elsewhere, or later."""
 log = logger(__name__)
 
 

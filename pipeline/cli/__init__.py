@@ -17,6 +17,7 @@ from pipeline.cli import (
     receipts,
     replaying,
     reporting,
+    revalidating,
     sessions,
     texts,
     validating,
@@ -40,6 +41,7 @@ app.command("sql")(queries.sql)
 app.command("erase")(erasing.erase)
 app.command("audit")(auditing.audit_log)
 app.command("replay")(replaying.replay)
+app.command("revalidate")(revalidating.revalidate)
 app.command("policy")(policies.policy)
 app.command("policies")(policies.policies)
 app.command("report")(reporting.report)

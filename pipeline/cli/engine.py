@@ -1,4 +1,4 @@
-"""A Docker engine with the sandbox's image for one command: one that answers, or our own that ends with the command."""
+"""A Docker engine with the sandbox's image for one command: one that answers, that of the stack, or one of our own."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from deploy.embedded.docker_engine import answering_daemon, answers, obstacle, short_runtime_folder
+from pipeline.cli.control import this_home
 from pipeline.cli.plan import SANDBOX_IMAGE, Step, docker_process
 
 START_S = 120.0
@@ -26,7 +27,7 @@ class NoEngine(Exception):
 @contextmanager
 def docker_engine() -> Iterator[str]:
     """The URL of an engine that is ready. Raises NoEngine."""
-    if running := answering_daemon():
+    if running := answering_daemon() or _of_the_stack():
         _ensure_image(running)
         yield running
         return
@@ -39,6 +40,13 @@ def docker_engine() -> Iterator[str]:
             yield host
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _of_the_stack() -> str | None:
+    """The engine of the embedded stack that runs under this home."""
+    home = this_home()
+    host = home.status().get("docker_host") if home.supervisor_pid() else None
+    return host if host and answers(host) else None
 
 
 @contextmanager

@@ -22,6 +22,8 @@ from pipeline.redaction.rules import personal_rules
 from tests.support.data import PROJECT, REAL_SESSIONS
 from tests.support.fake_gateway import TRACE_ID, FakeGateway, serving
 from tests.support.ports import free_port
+from tests.support.sandbox import FIXED, START, make_repository
+from tests.unit.clients.test_git_commit import commit
 
 DONE = {
     "trace_id": TRACE_ID,
@@ -62,6 +64,7 @@ def cli(home: Path, *args: str, said: str = "", **environ: str) -> subprocess.Co
         (("erase", TRACE_ID), "GATEWAY_URL"),  # before it is asked whether to
         (("results", TRACE_ID, TRACE_ID), "GATEWAY_URL"),
         (("sql", "SELECT 1"), "CLICKHOUSE_URL"),
+        (("revalidate",), "CLICKHOUSE_URL"),
         (("policy", "acme", "research"), "KAFKA_BOOTSTRAP"),
         (("dlq", "list"), "KAFKA_BOOTSTRAP"),
         (("audit",), "KAFKA_BOOTSTRAP"),
@@ -83,6 +86,7 @@ def test_what_is_away_is_named_in_one_line(tmp_path: Path, command: tuple[str, .
     [("import", "--format", "nope", str(SESSION)), ("policy", "acme", "nope"), ("vew",), ("sql", " ; ")]
     + [("policy", "acme", "ask", "--redact", rules) for rules in ("github-token", "")]
     + [("policy", "acme", "ask", "--redact", "none", "--redact", "email"), ("policy", "a/b", "ask")]
+    + [("revalidate", "--name", "live"), ("revalidate", "--name", "a/b"), ("revalidate", "--trace", "x")]
     + [("erase", "--yes"), ("erase", TRACE_ID, "--participant", "p", "--yes"), ("replay", "--topic", "nope")]
     + [("replay", "--topic", "trace-log", *more) for more in (("--trace", "x"), ("--into", "sinks"))],
 )
@@ -213,6 +217,25 @@ def test_what_cannot_be_read_for_a_verification_is_named(tmp_path: Path, options
 )
 def test_a_refused_query_is_told_in_the_words_that_help(said: str, shown: str) -> None:
     assert WRAPPING.sub("", said) == shown
+
+
+def test_a_commit_goes_in_as_a_trace_with_the_task_and_the_name_it_is_given(
+    tmp_path: Path, gateway: FakeGateway
+) -> None:
+    repository = make_repository(tmp_path / "calc", START)
+    commit(repository, {"calc.py": FIXED.encode()})
+    told = ("--repo", str(repository.folder), "--task-id", "calc-1", "--participant", "anna")
+    done = cli(tmp_path, "import", "--format", "git-commit", *told, "HEAD", "HEAD~1", GATEWAY_URL=gateway.url)
+    assert done.returncode == 1
+    assert "HEAD~1: " in done.stderr
+    assert "has no parent" in done.stderr
+    assert done.stdout.split() == [TRACE_ID, "HEAD"]
+    posted = [seen for seen in gateway.seen if seen.path == "/v1/traces"]
+    created = json.loads(posted[0].body)
+    assert (created["task_id"], created["participant_id"]) == ("calc-1", "anna")
+    assert created["start_commit"] == repository.commit
+    (uploaded,) = [seen for seen in gateway.seen if seen.method == "PUT"]
+    assert uploaded.body.startswith(b"# v2 git bundle")
 
 
 def test_imported_files_are_a_json_document_a_line(tmp_path: Path, gateway: FakeGateway) -> None:
