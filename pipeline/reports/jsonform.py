@@ -7,6 +7,7 @@ before it is parsed, because a byte of `[[],[],...` becomes some thirty bytes of
 from __future__ import annotations
 
 from collections.abc import Iterator
+from io import BytesIO
 from typing import Any
 
 import orjson
@@ -35,7 +36,7 @@ def events(data: bytes) -> Iterator[tuple[int, dict[str, Any] | None, str]]:
 
     Raises BadReport for a line that begins like an event and is none: what follows it cannot be trusted either.
     """
-    for number, line in enumerate(data.removeprefix(BOM).split(b"\n"), 1):
+    for number, line in enumerate(BytesIO(data.removeprefix(BOM)), 1):
         if line.lstrip()[:1] == b"{":
             yield number, _event(line, number), ""
         elif line.strip():

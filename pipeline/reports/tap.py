@@ -8,7 +8,9 @@ are. A plan that is not kept is a breakage, and a stream without any plan is ref
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from io import BytesIO
 
+from pipeline.reports.jsonform import BOM
 from pipeline.reports.model import BadReport, Breakage, Case, Report, Stated, Status, checked
 from pipeline.reports.tap_lines import STEP, Bail, Line, Plan, Point, Subtest, Total, diagnostics, parse_line
 from pipeline.reports.values import MAX_CASES, MAX_DEPTH, MS_US, count, duration_us, name, prose
@@ -19,13 +21,12 @@ _YAML_BEGIN, _YAML_END = "---", "..."
 
 def parse_tap(data: bytes) -> Report:
     """The report. Raises BadReport."""
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise BadReport(f"not UTF-8 ({error.reason} at byte {error.start}): write it as UTF-8") from None
     stream = _Stream()
-    for line in text.split("\n"):
-        stream.line(line.rstrip("\r"))
+    for number, line in enumerate(BytesIO(data.removeprefix(BOM)), 1):
+        try:
+            stream.line(line.decode().rstrip("\r\n"))
+        except UnicodeDecodeError as error:
+            raise BadReport(f"line {number} is not UTF-8 ({error.reason}): write it as UTF-8") from None
     return checked(stream.report())
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import tracemalloc
+from contextlib import suppress
 from typing import Any
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from pipeline.reports import formats
+from pipeline.reports import formats, jsonform
 from pipeline.reports.ctrfwriter import ctrf
 from pipeline.reports.detect import detect
 from pipeline.reports.formats import PARSERS, parse
@@ -78,6 +80,29 @@ def test_a_file_above_the_limit_is_refused(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(formats, "MAX_BYTES", 1024**2)
     with pytest.raises(BadReport, match="larger than 1 MiB"):
         parse(b" " * (1024**2 + 1))
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b'{"testResults":[' + b"[]," * 500_000 + b"[]]}",
+        b"1..1\nok 1\n  ---\n" + b"  a: b\n" * 100_000 + b"  ...\n",
+        b"1..1\n" + b"#\n" * 150_000,
+        SEEDS[7] + b'{"Action":"output","Package":"p","Output":"x"}\n' * 10_000,
+    ],
+    ids=["values", "diagnostics", "lines", "events"],
+)
+def test_what_is_read_takes_memory_in_proportion(data: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ten times as much where values, lines or events were made of the bytes before anybody counted them."""
+    monkeypatch.setattr(jsonform, "MAX_VALUES", 100_000)
+    tracemalloc.start()
+    try:
+        with suppress(BadReport):
+            parse(data)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 2 * len(data) + 128 * 1024
 
 
 def survives(data: bytes, format: str) -> None:
