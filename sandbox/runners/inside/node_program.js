@@ -76,4 +76,5 @@ function written(name) {
 const scratch = fs.mkdtempSync('/tmp/run-');
 const files = [...found(sent.work, false)].filter(wanted);
 for (const file of files) run(file, scratch);
+fs.rmSync(scratch, { recursive: true, force: true });
 say({ files: files.length });

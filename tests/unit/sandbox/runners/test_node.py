@@ -134,6 +134,12 @@ def test_the_program_finds_and_runs_the_tests_of_a_tree(tree: Path) -> None:
     }
 
 
+def test_the_program_leaves_nothing_behind(tree: Path) -> None:
+    before = set(Path("/tmp").glob("run-*"))
+    run(tree)
+    assert set(Path("/tmp").glob("run-*")) <= before
+
+
 def test_the_program_runs_what_is_selected(tree: Path) -> None:
     assert run(tree, Plan(selection=("sub-test.mjs::as a module",), nonce=PLAN.nonce)) == {
         "sub-test.mjs::as a module": "passed"
