@@ -103,7 +103,7 @@ rm /tmp/index
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """The trees of the start commit and after every diff, what differs, and the markers at the start's root.
+    """The trees of the start commit and after every diff, what differs, and which of the markers the start commit has.
 
     `compared` has every edit whose buffer a client described, in order: its file was SAME, DIFFERENT or ABSENT.
     """

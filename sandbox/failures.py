@@ -34,6 +34,7 @@ REASONS = {
     "collection_failed": "no test file could be loaded, neither before nor after the change",
     "configuration_changed": "the change may depend on test configuration, which is taken from the start commit only",
     "tests_rewritten": "tests that passed fail with the change, and the trace rewrote them to pass",
+    "runner_tested": "the repository has a module that the test runner itself runs on, whose own copy would be tested",
     "no_report": "the test runner ended without a report",
     "bad_report": "the report is damaged, too large or not a report",
     "tampered": "the change reached for the test framework or for its results",

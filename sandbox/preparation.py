@@ -9,10 +9,10 @@ from dataclasses import dataclass, replace
 from sandbox.checkout import Prepared, prepare
 from sandbox.dependencies import Builder, excused, not_in_tree, read_lock
 from sandbox.environment import Environment, Environments, ImageMissing
-from sandbox.failures import Outcome
+from sandbox.failures import NoVerdict, Outcome, unverifiable
 from sandbox.job import Job
 from sandbox.locks import LOCKS, image_name, lock_of
-from sandbox.runners import MARKERS, choose
+from sandbox.runners import LOOKED_FOR, choose
 from sandbox.runners.runner import Runner
 from sandbox.spec import Limits
 
@@ -30,6 +30,11 @@ class Ready:
         """What goes into the record of the validation."""
         lock = {"dependencies": self.dependencies} if self.dependencies else {}
         return {"runner": self.runner.name, **self.environment.describe(), **self.prepared.facts(), **lock}
+
+    def refuse_the_runner_s_own(self) -> None:
+        """Raises NoVerdict where the repository is a part of what the runner itself runs on."""
+        if own := self.prepared.markers.intersection(self.runner.occupied):
+            raise NoVerdict(unverifiable("runner_tested", ", ".join(sorted(own))))
 
     async def excuse(self, outcome: Outcome, missing: frozenset[str], limits: Limits) -> Outcome:
         """The outcome, unless it is for modules that nobody could import before the change, and that no tree has."""
@@ -60,7 +65,7 @@ async def ready(environments: Environments, job: Job, limits: Limits, build: Bui
 async def _started(environments: Environments, job: Job, image: str, runner: Runner, limits: Limits) -> Ready:
     environment = await environments.start(limits.lifetime_s, image)
     try:
-        prepared = await prepare(environment, job, (*MARKERS, *LOCKS), limits)
+        prepared = await prepare(environment, job, (*LOOKED_FOR, *LOCKS), limits)
     except BaseException:
         await environment.close()
         raise

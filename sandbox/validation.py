@@ -72,6 +72,7 @@ async def _protocol(
         evidence.environment |= place.facts()
         suites = _Suites(place.environment, place.runner, job.task, limits, nonce, evidence)
         try:
+            place.refuse_the_runner_s_own()
             outcome = await _four_runs(suites, place.prepared)
         except NoVerdict as ended:
             outcome = ended.outcome

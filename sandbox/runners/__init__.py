@@ -12,6 +12,7 @@ from sandbox.runners.runner import Runner
 RUNNERS = {"pytest": PYTEST, "unittest": UNITTEST, "node": NODE}
 DEFAULT = PYTEST
 MARKERS = tuple(marker for runner in RUNNERS.values() for marker in runner.markers)
+LOOKED_FOR = (*MARKERS, *(path for runner in RUNNERS.values() for path in runner.occupied))
 
 
 def choose(task: Task, root: Collection[str]) -> Runner:

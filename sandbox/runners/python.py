@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from sandbox.results import Report
@@ -26,6 +27,7 @@ main(sent)
 """
 _INSIDE = Path(__file__).parent / "inside"
 _SHARED = ("channel", "tree", "watch")
+PYTEST_LOADS = ("_pytest", "iniconfig", "pluggy", "py", "pygments", "pytest")  # modules that are not Python's own
 _PYTEST_OPTIONS = (
     "-q",
     "--color=no",
@@ -63,6 +65,12 @@ def _parse(report: bytes, plan: Plan, controls: Controls) -> Report:
     return read_events(report, plan.nonce, controls(plan.nonce)[1], controls_status=1)
 
 
+def _paths(modules: Iterable[str]) -> tuple[str, ...]:
+    """Where a tree would have modules of these names that are on its path."""
+    suffixes = ("/__init__.py", ".py")
+    return tuple(f"{root}{name}{suffix}" for name in modules for root in ("", "src/") for suffix in suffixes)
+
+
 def _runner(
     name: str, program: str, controls: Controls, stopped: frozenset[int], markers: tuple[str, ...] = ()
 ) -> Runner:
@@ -90,5 +98,7 @@ def _runner(
 
 # A Python project may have a package.json for its tools, so that these come before the marks of other languages.
 _PROJECT = ("pyproject.toml", "setup.py", "setup.cfg", "pytest.ini", "tox.ini", "conftest.py", "requirements.txt")
-PYTEST = _runner("pytest", "pytest_program", for_pytest, frozenset({2, 3, 4}), _PROJECT)
+PYTEST = replace(
+    _runner("pytest", "pytest_program", for_pytest, frozenset({2, 3, 4}), _PROJECT), occupied=_paths(PYTEST_LOADS)
+)
 UNITTEST = _runner("unittest", "unittest_program", for_unittest, frozenset())

@@ -38,4 +38,5 @@ class Runner:
     command: Callable[[Plan], tuple[str, ...]]
     parse: Callable[[bytes, Plan], Report]
     stdin: Callable[[Plan], bytes] = _nothing
+    occupied: tuple[str, ...] = ()  # paths of what it has loaded itself: a tree's own would not be what is tested
     statuses: Statuses = field(default_factory=Statuses)

@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 
 from sandbox.checkout import BUNDLE, MIRROR
-from sandbox.container import Containers
+from sandbox.container import ContainerEnvironment, Containers
 from sandbox.failures import Outcome
 from sandbox.job import Job, Task
 from sandbox.patching import patches_of
+from sandbox.runners.python import PYTEST_LOADS
 from sandbox.spec import Limits
 from sandbox.validation import Evidence, validate
 from sandbox.workspace import pack_objects
@@ -28,6 +29,13 @@ FORCED = """import pytest
 def pytest_runtest_makereport(item, call):
     outcome = yield
     outcome.get_result().outcome = "passed"
+"""
+LOADED = """
+import importlib, pkgutil, sys, _pytest, pytest
+for module in pkgutil.walk_packages(_pytest.__path__, "_pytest."):
+    importlib.import_module(module.name)
+found = [name for name, module in sys.modules.items() if "dist-packages" in (getattr(module, "__file__", None) or "")]
+print(*sorted({name.partition(".")[0] for name in found}))
 """
 OWN_TEST = "from calc import add\n\n\ndef test_own():\n    assert add(2, 2) == 4\n"
 
@@ -137,6 +145,20 @@ async def test_a_repository_without_tests_gets_no_verdict(
     start = {"calc.py": CALC}
     sandbox = Sandbox(containers, limits, make_repository(tmp_path / "calc", start))
     assert await sandbox.verdict({"calc.py": FIXED}, start) == "unverifiable/no_tests"
+
+
+@pytest.mark.parametrize("path", ["iniconfig.py", "src/pluggy/__init__.py"])
+async def test_what_the_runner_itself_runs_on_gets_no_verdict(
+    tmp_path: Path, containers: Containers, limits: Limits, path: str
+) -> None:
+    start = {**START, path: ""}
+    sandbox = Sandbox(containers, limits, make_repository(tmp_path / "calc", start))
+    assert await sandbox.verdict({"calc.py": FIXED}, start) == "unverifiable/runner_tested"
+
+
+async def test_the_modules_that_the_runner_loads_are_known(environment: ContainerEnvironment) -> None:
+    done = await environment.run(["python3", "-P", "-c", LOADED], deadline_s=30, output_bytes=10_000)
+    assert done.output.decode().split() == sorted(PYTEST_LOADS)
 
 
 async def test_tests_that_change_their_mind_are_flaky(tmp_path: Path, containers: Containers, limits: Limits) -> None:
