@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import os
+import signal
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
@@ -47,6 +49,8 @@ class Lab:
         try:
             yield process
         finally:
+            if process.returncode is None:
+                os.kill(process.pid, signal.SIGCONT)
             process.stop()
 
     async def write(self, record: Record, key: bytes | None = None) -> int:

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import os
+import signal
 import time
+from dataclasses import replace
 
 import pytest
 
 from schemas.codec import encode
 from schemas.topics import TRACE_LOG
+from streams.app import SESSION_TIMEOUT_S
 from tests.integration.streams.conftest import Lab, came, of
+from tests.support.processes import Process
 from tests.support.traces import chain, chunk, completed, created, trace_id
 
 pytestmark = pytest.mark.integration
@@ -177,6 +182,59 @@ async def test_partitions_move_between_workers_without_loss(lab: Lab) -> None:
             assert await asyncio.to_thread(second.stop) == 0
     for number in traces:
         assert {(r.revision, r.event_count, r.findings) for r in of(values, number)} == {(1, 36, ())}
+
+
+def _assembled(worker: Process) -> int:
+    """How many revisions it has made."""
+    return worker.log.read_text().count('"event": "assembled"')
+
+
+async def _until_assembled(lab: Lab, worker: Process, more_than: int) -> None:
+    """Traces come until this worker has had some of them."""
+    async with asyncio.timeout(60):
+        while _assembled(worker) <= more_than:
+            await asyncio.gather(*(lab.session(n, chunks=1) for n in numbers(8)))
+            await asyncio.sleep(0.5)
+
+
+async def _session_of_now(lab: Lab, number: int) -> None:
+    """Six seconds, and dated so: one from long ago would be found overdue meanwhile."""
+    now_us = time.time_ns() // 1000
+    offset = await lab.write(created(number, created_at_us=now_us))
+    sent = [replace(record, received_at_us=now_us) for record in chain(30, number, offset)]
+    for record in sent:
+        await lab.write(record)
+        await asyncio.sleep(0.2)
+    await lab.write(completed(sent, number, offset, completed_at_us=now_us))
+
+
+@pytest.mark.slow
+async def test_a_worker_frozen_past_its_session_is_taken_over_and_does_no_harm_when_it_goes_on(lab: Lab) -> None:
+    """What it had begun is no longer its own: it may repeat that word for word, and changes nothing."""
+    traces, after = numbers(40), numbers(40)
+    with lab.worker() as first, lab.worker() as second:
+        # Until both have partitions, so that traces of the first are in the middle when it stands still.
+        await _until_assembled(lab, first, 0)
+        await _until_assembled(lab, second, 0)
+        await _until_assembled(lab, first, _assembled(first))
+        sending = asyncio.gather(*(_session_of_now(lab, n) for n in traces))
+        await asyncio.sleep(2)
+        os.kill(first.pid, signal.SIGSTOP)
+        made = _assembled(first)
+        await sending
+        await lab.revisions(came(traces), timeout_s=SESSION_TIMEOUT_S + 30)
+        assert _assembled(first) == made
+        os.kill(first.pid, signal.SIGCONT)
+        await _until_assembled(lab, first, made)
+        await asyncio.gather(*(lab.session(n) for n in after))
+        values = await lab.revisions(came(after))
+        assert (first.returncode, second.returncode) == (None, None)
+    for number in traces:
+        revisions = of(values, number)
+        assert len({encode(revision) for revision in revisions}) == 1
+        assert (revisions[0].revision, revisions[0].event_count, revisions[0].findings) == (1, 90, ())
+    for number in after:
+        assert {(r.revision, r.event_count, r.findings) for r in of(values, number)} == {(1, 9, ())}
 
 
 async def test_a_big_document_waits_for_the_object_store(lab: Lab) -> None:
