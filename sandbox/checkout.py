@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from sandbox.environment import REPOSITORY, Environment, ExecResult
 from sandbox.failures import NoVerdict, tail, unverifiable
@@ -16,10 +17,11 @@ from sandbox.job import Job
 from sandbox.patching import SOURCE, TEST, Patch, TouchedPath, displaced, index_lines, touched_paths
 from sandbox.spec import HOME, RUNS, WORK, Limits
 
-MIRROR, BUNDLE, PLAN = "mirror.tar", "workspace.bundle", "plan"
+MIRROR, BUNDLE, ARCHIVE, PLAN = "mirror.tar", "workspace.bundle", "workspace.archive", "plan"
 SAME, DIFFERENT, ABSENT = "same", "different", "absent"  # a file beside its client's claim; line endings do not count
 _AT_ONCE = 64  # files that are compared at once: all of them may not fit into the container's memory
 _SHA256_DIGITS = 64
+_PROGRAM, _UNARCHIVE, _ARCHIVED = Path(__file__).with_name("unarchive.py"), "unarchive.py", "refs/heads/archive"
 NAMED = 5  # edits or paths named in a detail
 RAW_BYTES = 8 * 1024 * 1024
 _BAD_WORKSPACE, _NO_COMMIT, _NO_APPLY = 20, 21, 22
@@ -37,7 +39,18 @@ if [ -e in/{MIRROR} ]; then tar -xf in/{MIRROR} -C repo.git; fi
 if [ -e in/{BUNDLE} ]; then
   git bundle unbundle in/{BUNDLE} >log 2>&1 || {{ cat log; exit {_BAD_WORKSPACE}; }}
 fi
-base=$(git rev-parse -q --verify "$1^{{tree}}" 2>log) || {{ cat log; exit {_NO_COMMIT}; }}
+archived=
+if [ -e in/{ARCHIVE} ]; then
+  mkdir packs
+  python3 -I in/{_UNARCHIVE} in/{ARCHIVE} repo.git packs "$4" 2>log | git fast-import --quiet --done >>log 2>&1 ||
+    {{ cat log; exit {_BAD_WORKSPACE}; }}
+  for pack in packs/*; do
+    [ ! -e "$pack" ] || git index-pack --stdin <"$pack" >log 2>&1 || {{ cat log; exit {_BAD_WORKSPACE}; }}
+  done
+  archived=$(git rev-parse -q --verify "{_ARCHIVED}^{{tree}}" || true)
+  rm -rf packs
+fi
+base=$(git rev-parse -q --verify "${{1:-$archived}}^{{tree}}" 2>log) || {{ cat log; exit {_NO_COMMIT}; }}
 git read-tree "$base" 2>log || {{ cat log; exit {_BAD_WORKSPACE}; }}
 applies() {{
   git apply --cached --whitespace=nowarn "-p$1" "in/$2" 2>/dev/null ||
@@ -143,15 +156,17 @@ def named(patches: Sequence[Patch]) -> str:
 
 
 async def prepare(environment: Environment, job: Job, markers: Iterable[str], limits: Limits) -> Prepared:
-    """Unpack the repository and apply the diffs, one after the other. The job's commit may also be the id of a tree.
+    """Unpack the repository and apply the diffs, one after the other. The job's commit may also be the id of a tree,
+    or empty: then it is the tree of the uploaded archive.
 
     Raises NoVerdict where the commit is missing or a diff does not apply.
     """
     by_name = {f"{number}-event-{patch.seq}": patch for number, patch in enumerate(job.patches)}
-    await environment.write_files({**job.workspace, **_inputs(by_name)})
+    program = {_UNARCHIVE: _PROGRAM.read_bytes()} if ARCHIVE in job.workspace else {}
+    await environment.write_files({**job.workspace, **program, **_inputs(by_name)})
     object_format = "sha256" if len(job.commit) == _SHA256_DIGITS else "sha1"
     # an empty list of markers would list everything
-    parameters = (job.commit, object_format, " ".join(markers) or ".no-marker")
+    parameters = (job.commit, object_format, " ".join(markers) or ".no-marker", str(limits.workspace_bytes))
     done = await trusted(environment, ["sh", "-c", _PREPARE, "prepare", *parameters], limits, RAW_BYTES)
     _refuse_unprepared(done, job.commit)
     head, _, raw = done.output.partition(b"\n\n")
@@ -211,6 +226,6 @@ async def trusted(environment: Environment, command: Sequence[str], limits: Limi
 def _refuse_unprepared(done: ExecResult, commit: str) -> None:
     reasons = {_NO_COMMIT: "no_start_commit", _NO_APPLY: "patch_does_not_apply"}
     if done.exit_code == _NO_COMMIT:
-        raise NoVerdict(unverifiable("no_start_commit", f"commit {commit} is not in the workspace"))
+        raise NoVerdict(unverifiable("no_start_commit", f"{commit or 'no tree'} is not in the workspace"))
     if done.exit_code != 0 or done.truncated:
         raise NoVerdict(unverifiable(reasons.get(done.exit_code or 0, "bad_workspace"), tail(done.output)))

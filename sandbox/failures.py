@@ -18,7 +18,7 @@ KILLED = 137  # 128 + SIGKILL
 REASONS = {
     "no_start_commit": "the trace names no start commit, or one that its workspace does not hold",
     "no_workspace": "neither a local mirror nor a workspace artifact has the repository",
-    "bad_workspace": "the workspace artifact is not a readable git bundle, or too large for the sandbox",
+    "bad_workspace": "the workspace artifact is no readable git bundle or archive, or too large for the sandbox",
     "redacted": "a secret was removed from a diff, so the change can no longer be applied as it was",
     "patch_does_not_apply": "a diff of the trace does not apply to the files it was made for",
     "buffer_mismatch": "the diffs do not lead to the file contents that the client described",

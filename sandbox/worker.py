@@ -22,7 +22,7 @@ from sandbox.job import Job
 from sandbox.patching import patches_of
 from sandbox.validation import Evidence
 from sandbox.verdicts import validated
-from sandbox.workspace import Fetch, find_workspace
+from sandbox.workspace import Fetch, find_workspace, uploads
 from schemas.records import Record, TraceAssembled, TraceValidated
 
 log = logger(__name__)
@@ -62,13 +62,13 @@ class Validator:
         return validated(record, outcome, evidence, claims, started_us, duration_us)
 
     async def _validate(self, record: TraceAssembled, document: dict[str, Any]) -> tuple[Outcome, Evidence, Checked]:
-        if not record.start_commit:
+        if not record.start_commit and not uploads(document):
             raise NoVerdict(unverifiable("no_start_commit"))
         patches = patches_of(document["events"])
         workspace = await find_workspace(
             record, document, self.repos, self.store, self.examiner.limits.workspace_bytes, self.fetch
         )
-        job = Job(workspace=workspace, commit=record.start_commit, patches=patches)
+        job = Job(workspace=workspace, commit=record.start_commit or "", patches=patches)
         outcome, evidence = await self.examiner.examine(job)
         claims = check_claims(document["events"], patches[-1].seq if patches else None, evidence.final)
         return outcome, evidence, claims

@@ -1,4 +1,4 @@
-"""Finds the repository a trace started from: a local mirror, a git bundle the client uploaded, or its origin.
+"""Finds the repository a trace started from: a local mirror, what the client uploaded, or its origin.
 
 Nothing is unpacked and no git runs here: the bytes go into a container as they are.
 """
@@ -14,12 +14,14 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.objectstore import ObjectMissing, ObjectStore, artifact_key
-from sandbox.checkout import BUNDLE, MIRROR
+from sandbox.checkout import ARCHIVE, BUNDLE, MIRROR
 from sandbox.failures import NoVerdict, unverifiable
 from schemas.records import TraceAssembled
 
 KIND = "workspace"
 BUNDLE_SIGNATURES = (b"# v2 git bundle\n", b"# v3 git bundle\n")
+_ARCHIVE_SIGNATURES = (b"\x1f\x8b", b"PK\x03\x04", b"\xfd7zXZ\x00", b"BZh")  # gzip, zip, xz, bzip2
+_TAR_OFFSET = 257  # of the word "ustar" in a tar file
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
@@ -35,15 +37,14 @@ async def find_workspace(
     limit_bytes: int,
     fetch: Fetch | None = None,
 ) -> dict[str, bytes]:
-    """What checkout.prepare takes: MIRROR, BUNDLE or both. Raises NoVerdict where there is neither.
+    """What checkout.prepare takes: MIRROR, BUNDLE or ARCHIVE, or two of them. Raises NoVerdict where there is none.
 
     What is here already comes first; only without it the origin is asked, where `fetch` may.
     """
     found: dict[str, bytes] = {}
     if mirror := mirror_of(assembled.repo_origin, repos):
         found[MIRROR] = await asyncio.to_thread(pack_objects, mirror, limit_bytes)
-    if (bundle := await _uploaded(assembled, document, store)) is not None:
-        found[BUNDLE] = bundle
+    found |= await _uploaded(assembled, document, store)
     if not found and fetch is not None and assembled.start_commit:
         objects = await fetch(assembled.repo_origin, assembled.start_commit)
         found[MIRROR] = await asyncio.to_thread(pack_objects, objects, limit_bytes)
@@ -78,14 +79,21 @@ def pack_objects(objects: Path, limit_bytes: int) -> bytes:
     return archive.getvalue()
 
 
-async def _uploaded(assembled: TraceAssembled, document: Mapping[str, Any], store: ObjectStore) -> bytes | None:
-    digests = [artifact["sha256"] for artifact in document["artifacts"].values() if artifact["kind"] == KIND]
+def uploads(document: Mapping[str, Any]) -> list[str]:
+    """Digests of the workspaces that the client uploaded; the last one counts."""
+    return [artifact["sha256"] for artifact in document["artifacts"].values() if artifact["kind"] == KIND]
+
+
+async def _uploaded(assembled: TraceAssembled, document: Mapping[str, Any], store: ObjectStore) -> dict[str, bytes]:
+    digests = uploads(document)
     if not digests:
-        return None
+        return {}
     try:
         bundle = await store.get(artifact_key(assembled.project, assembled.trace_id, digests[-1], private=True))
     except ObjectMissing:
         raise NoVerdict(unverifiable("no_workspace", "the workspace artifact is not in the object store")) from None
-    if not bundle.startswith(BUNDLE_SIGNATURES):
-        raise NoVerdict(unverifiable("bad_workspace", "not a git bundle"))
-    return bundle
+    if bundle.startswith(BUNDLE_SIGNATURES):
+        return {BUNDLE: bundle}
+    if bundle.startswith(_ARCHIVE_SIGNATURES) or bundle[_TAR_OFFSET:].startswith(b"ustar"):
+        return {ARCHIVE: bundle}
+    raise NoVerdict(unverifiable("bad_workspace", "neither a git bundle nor a tar or zip file"))

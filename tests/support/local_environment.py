@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -10,6 +11,8 @@ from pathlib import Path
 from sandbox.environment import REPOSITORY, ExecResult
 from sandbox.transfer import Capped
 from tests.support.sandbox import git
+
+_ROOTED = re.compile(rf"(?<!\w){REPOSITORY}(?=[/\s]|\Z)")
 
 
 class LocalEnvironment:
@@ -39,7 +42,7 @@ class LocalEnvironment:
         """See Environment. Only what is trusted is run."""
         assert trusted, "no code under test runs on this machine"
         started, output = time.monotonic_ns(), Capped(output_bytes)
-        here = [part.replace(REPOSITORY, str(self.folder)) for part in command]
+        here = [_ROOTED.sub(str(self.folder), part) for part in command]
         process = await asyncio.create_subprocess_exec(
             *here, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
         )

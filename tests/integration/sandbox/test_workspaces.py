@@ -9,14 +9,14 @@ from typing import Any
 import pytest
 
 from pipeline.canonical import digest
-from sandbox.checkout import MIRROR, Prepared, prepare
+from sandbox.checkout import ARCHIVE, MIRROR, Prepared, prepare
 from sandbox.container import ContainerEnvironment
 from sandbox.failures import NoVerdict
 from sandbox.job import Job
 from sandbox.patching import patches_of
 from sandbox.spec import Limits
 from sandbox.workspace import pack_objects
-from tests.support.sandbox import CALC, FIXED, START, Repository, edits
+from tests.support.sandbox import CALC, FIXED, START, Repository, edits, git
 
 pytestmark = pytest.mark.integration
 
@@ -46,6 +46,17 @@ async def test_a_thousand_edits_are_applied_and_compared_in_time(
     facts = made.facts()
     assert (facts["buffers_same"], facts["buffers_differing"]) == ("999", "event 500 (calc.py)")
     assert facts["tree_final"] != facts["tree_start"]
+
+
+@pytest.mark.parametrize("options", [["--format=tar.gz"], ["--format=zip", "--prefix=calc-1.0/"]], ids=str)
+async def test_an_uploaded_archive_is_the_tree_it_was_made_of(
+    environment: ContainerEnvironment, repository: Repository, limits: Limits, options: list[str]
+) -> None:
+    archive = git(repository.folder, "archive", *options, "HEAD")
+    job = Job(workspace={ARCHIVE: archive}, commit="", patches=patches_of(edits(START, {"calc.py": FIXED})))
+    made = await prepare(environment, job, (), limits)
+    assert made.base == git(repository.folder, "rev-parse", "HEAD^{tree}").decode().strip()
+    assert [path.path for path in made.touched] == [b"calc.py"]
 
 
 async def test_what_the_diffs_do_not_lead_to_is_told_with_event_and_path(
