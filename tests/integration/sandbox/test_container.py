@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from contextlib import closing
+from pathlib import Path
 
 import docker
 import pytest
@@ -24,6 +25,15 @@ pytestmark = pytest.mark.integration
 @pytest.fixture(params=RUNTIMES)
 def runtime(request: pytest.FixtureRequest) -> str:
     return str(request.param)
+
+
+def count_the_peak_anew() -> None:
+    Path("/proc/self/clear_refs").write_text("5")
+
+
+def memory_kb(name: str) -> int:
+    lines = (line.split() for line in Path("/proc/self/status").read_text().splitlines())
+    return next(int(line[1]) for line in lines if line[0] == f"{name}:")
 
 
 async def python(environment: ContainerEnvironment, program: str, deadline_s: float = 20) -> ExecResult:
@@ -49,6 +59,15 @@ async def test_a_flood_of_output_is_cut_in_the_middle(environment: ContainerEnvi
     assert (done.exit_code, done.truncated, len(done.output)) == (0, True, 4096)
     assert done.output.startswith(b"first\n")
     assert done.output.endswith(b"last\n")
+
+
+@pytest.mark.slow
+async def test_a_gigabyte_of_output_takes_no_memory_of_ours(environment: ContainerEnvironment) -> None:
+    count_the_peak_anew()
+    before_kb = memory_kb("VmRSS")
+    done = await python(environment, "import os\nfor _ in range(1024): os.write(1, bytes(1 << 20))", deadline_s=100)
+    assert (done.exit_code, done.truncated, len(done.output)) == (0, True, 4096)
+    assert memory_kb("VmHWM") - before_kb < 64 * 1024
 
 
 async def test_a_memory_bomb_is_told_from_another_end(environment: ContainerEnvironment, runtime: str) -> None:

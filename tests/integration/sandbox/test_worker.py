@@ -24,6 +24,7 @@ from sandbox.hardening import EXPIRES
 from schemas.codec import decode, encode
 from schemas.records import TraceAssembled, TraceValidated
 from schemas.topics import TRACE_ASSEMBLED, TRACE_VALIDATED
+from tests.support.docker import require_gvisor
 from tests.support.ports import accepts_connections, free_port
 from tests.support.processes import Process, running, start
 from tests.support.sandbox import CALC, FIXED, START, Repository, assembled, edits, workspace_key
@@ -43,12 +44,13 @@ class Lab:
         self.validations: AIOKafkaConsumer = make_consumer(kafka, TRACE_VALIDATED.name)
 
     @contextmanager
-    def worker(self, docker_host: str, repos: Path | None = None) -> Iterator[Process]:
+    def worker(self, docker_host: str, repos: Path | None = None, **settings: str) -> Iterator[Process]:
         environment = {
             "KAFKA_BOOTSTRAP": self.kafka.kafka_bootstrap,
             "DOCKER_HOST": docker_host,
             "OBJECT_STORE_DIR": str(self.objects),
             "SANDBOX_MEMORY_MB": "256",
+            **settings,
             "SANDBOX_REPOS_DIR": str(repos) if repos else "",
         }
         process = start([sys.executable, "-m", "sandbox"], self.folder / "sandbox.log", environment)
@@ -61,14 +63,21 @@ class Lab:
         for revision in revisions:
             await self.producer.send_and_wait(TRACE_ASSEMBLED.name, encode(revision), key=revision.trace_id.encode())
 
+    async def results(self, *revisions: TraceAssembled) -> list[TraceValidated]:
+        """What the log says of each, in the log's order."""
+        wanted = {revision.trace_id for revision in revisions}
+        found: list[TraceValidated] = []
+        async with asyncio.timeout(PATIENCE_S):
+            while wanted:
+                record: Any = decode((await self.validations.getone()).value)
+                if record.trace_id in wanted:
+                    wanted.remove(record.trace_id)
+                    found.append(record)
+        return found
+
     async def verdicts(self, *revisions: TraceAssembled) -> list[str]:
         """What the log says of each, as `verdict/reason`."""
-        wanted = {revision.trace_id for revision in revisions}
-        found: dict[str, TraceValidated] = {}
-        async with asyncio.timeout(PATIENCE_S):
-            while wanted - found.keys():
-                record: Any = decode((await self.validations.getone()).value)
-                found[record.trace_id] = record
+        found = {record.trace_id: record for record in await self.results(*revisions)}
         ordered = [found[revision.trace_id] for revision in revisions]
         assert [(v.revision, v.head, v.run_id) for v in ordered] == [(r.revision, r.head, "live") for r in revisions]
         return ["/".join(filter(None, (v.verdict, v.level, v.reason))) for v in ordered]
@@ -142,3 +151,42 @@ async def test_a_killed_worker_s_trace_is_validated_by_the_next(
         with lab.worker(docker_host, repos):
             assert await lab.verdicts(slow) == ["fixed/verified"]
         assert containers() == 0
+
+
+@pytest.mark.slow
+async def test_one_project_s_many_traces_do_not_hold_up_another_s_single_one(
+    lab: Lab, docker_host: str, repository: Repository, repos: Path
+) -> None:
+    crowd = [revision(repository.commit, {"calc.py": FIXED}, project="crowd") for _ in range(6)]
+    single = revision(repository.commit, {"calc.py": FIXED}, project="single")
+    await lab.write(*crowd, single)
+    with lab.worker(docker_host, repos, SANDBOX_PARALLEL="1"):
+        order = [record.trace_id for record in await lab.results(*crowd, single)]
+    assert order.index(single.trace_id) < 3
+
+
+@pytest.mark.slow
+async def test_a_validation_longer_than_a_session_of_the_group_is_made_once(
+    lab: Lab, docker_host: str, repository: Repository, repos: Path
+) -> None:
+    slow = revision(repository.commit, {"calc.py": f"import time\ntime.sleep(8)\n{FIXED}"})
+    with lab.worker(docker_host, repos, SANDBOX_PARALLEL="1"):
+        await lab.write(slow)
+        started = time.monotonic()
+        (record,) = await lab.results(slow)
+        waited_s = time.monotonic() - started
+    assert record.verdict == "fixed"
+    # the broker drops a member that is silent for ten seconds; one that was dropped would have begun anew
+    assert 15 < record.duration_us / 1_000_000 <= waited_s < 1.5 * record.duration_us / 1_000_000
+
+
+@pytest.mark.slow
+async def test_untrusted_code_is_validated_under_gvisor(
+    lab: Lab, docker_host: str, repository: Repository, repos: Path
+) -> None:
+    require_gvisor(docker_host)
+    fix = revision(repository.commit, {"calc.py": FIXED})
+    await lab.write(fix)
+    with lab.worker(docker_host, repos, SANDBOX_UNTRUSTED="true", SANDBOX_RUNTIME="runsc"):
+        (record,) = await lab.results(fix)
+    assert (record.verdict, record.environment["runtime"]) == ("fixed", "runsc")
