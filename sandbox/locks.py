@@ -12,7 +12,9 @@ import tomllib
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
-LOCKS = ("pylock.toml", "requirements-test.txt", "requirements-dev.txt", "requirements.txt")  # the first that is there
+# by the image of the runner that they are for; the first that is there counts
+LOCKS = {"python": ("pylock.toml", "requirements-test.txt", "requirements-dev.txt", "requirements.txt")}
+LOCK_NAMES = tuple(name for names in LOCKS.values() for name in names)
 LOCK_BYTES = 1024 * 1024
 TAG_DIGITS = 32
 REPOSITORY = "pr-telemetry/dependencies"
@@ -31,9 +33,9 @@ class RefusedLock(ValueError):
     """The file asks for more than wheels of an index by name; the text says what."""
 
 
-def lock_of(names: Collection[str]) -> str | None:
-    """The one of these file names whose dependencies count."""
-    return next((lock for lock in LOCKS if lock in names), None)
+def lock_of(image: str, names: Collection[str]) -> str | None:
+    """The one of these file names whose dependencies count for a runner with this image."""
+    return next((lock for lock in LOCKS.get(image, ()) if lock in names), None)
 
 
 def requirements(name: str, content: bytes) -> tuple[str, ...]:

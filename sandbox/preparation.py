@@ -11,7 +11,7 @@ from sandbox.dependencies import Builder, excused, not_in_tree, read_lock
 from sandbox.environment import Environment, Environments, ImageMissing
 from sandbox.failures import NoVerdict, Outcome, unverifiable
 from sandbox.job import Job
-from sandbox.locks import LOCKS, image_name, lock_of
+from sandbox.locks import LOCK_NAMES, image_name, lock_of
 from sandbox.runners import LOOKED_FOR, choose
 from sandbox.runners.runner import Runner
 from sandbox.spec import Limits
@@ -55,7 +55,7 @@ async def ready(environments: Environments, job: Job, limits: Limits, build: Bui
             await made.environment.close()
             made = await _started(environments, job, chosen.image, chosen, limits)
         made = replace(made, runner=chosen)
-        if job.image is None and (lock := lock_of(made.prepared.markers)):
+        if job.image is None and (lock := lock_of(chosen.image, made.prepared.markers)):
             made = await _with_dependencies(environments, job, made, lock, limits, build)
         yield made
     finally:
@@ -65,7 +65,7 @@ async def ready(environments: Environments, job: Job, limits: Limits, build: Bui
 async def _started(environments: Environments, job: Job, image: str, runner: Runner, limits: Limits) -> Ready:
     environment = await environments.start(limits.lifetime_s, image)
     try:
-        prepared = await prepare(environment, job, (*LOOKED_FOR, *LOCKS), limits)
+        prepared = await prepare(environment, job, (*LOOKED_FOR, *LOCK_NAMES), limits)
     except BaseException:
         await environment.close()
         raise

@@ -90,9 +90,10 @@ def test_a_pylock_without_wheels_is_refused(lock: str) -> None:
 
 
 def test_the_most_exact_file_counts() -> None:
-    assert lock_of({"requirements.txt", "pylock.toml", "setup.py"}) == "pylock.toml"
-    assert lock_of({"requirements.txt", "requirements-test.txt"}) == "requirements-test.txt"
-    assert lock_of({"setup.py"}) is None
+    assert lock_of("python", {"requirements.txt", "pylock.toml", "setup.py"}) == "pylock.toml"
+    assert lock_of("python", {"requirements.txt", "requirements-test.txt"}) == "requirements-test.txt"
+    assert lock_of("python", {"setup.py"}) is None
+    assert lock_of("node", {"requirements.txt"}) is None
 
 
 def test_base_and_lock_name_the_image() -> None:
