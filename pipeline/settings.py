@@ -284,6 +284,10 @@ class SandboxSettings(Group):
     sandbox_wheels_dir: Path | None = Field(
         None, description="folder of wheels that dependencies come from; the package index where unset"
     )
+    sandbox_tasks_dir: Path | None = Field(
+        None, description="folder of TASK_ID.json files: lists of tests, a diff of tests, the runner of known tasks"
+    )
+    sandbox_repeats: Positive = Field(1, description="times that the runs which decide are repeated")
     sandbox_image: str = Field("pr-telemetry/sandbox-python:3.11", description="image that Python's tests run in")
     sandbox_node_image: str = Field("pr-telemetry/sandbox-node:18", description="image that Node's tests run in")
     sandbox_runtime: str = Field("runc", description="container runtime: runc, or runsc (gVisor)")

@@ -52,6 +52,7 @@ def limits_of(settings: SandboxSettings) -> Limits:
         pids=settings.sandbox_pids,
         repository_bytes=memory_bytes * 3 // 8,
         scratch_bytes=memory_bytes * 3 // 8,
+        repeats=settings.sandbox_repeats,
     )
 
 
@@ -88,6 +89,7 @@ def validator_of(
         clock=now_us,
         repos=settings.sandbox_repos_dir,
         fetch=FetchByProcess(settings.sandbox_fetch_timeout_s) if settings.sandbox_origins else None,
+        tasks=settings.sandbox_tasks_dir,
     )
 
 

@@ -14,8 +14,8 @@ from pathlib import Path
 from sandbox.environment import REPOSITORY, Environment, ExecResult
 from sandbox.failures import NoVerdict, tail, unverifiable
 from sandbox.job import Job
-from sandbox.patching import SOURCE, TEST, Patch, TouchedPath, displaced, index_lines, touched_paths
-from sandbox.spec import HOME, RUNS, WORK, Limits
+from sandbox.patching import CONFIGURATION, SOURCE, TEST, Patch, TouchedPath, displaced, index_lines, touched_paths
+from sandbox.spec import HOME, RUNS, WORK, Limits, Run
 
 MIRROR, BUNDLE, ARCHIVE, PLAN = "mirror.tar", "workspace.bundle", "workspace.archive", "plan"
 SAME, DIFFERENT, ABSENT = "same", "different", "absent"  # a file beside its client's claim; line endings do not count
@@ -196,17 +196,21 @@ def _compared(patches: Mapping[str, Patch], checks: Iterable[str]) -> tuple[tupl
 
 
 async def variants(
-    environment: Environment, base: str, touched: Iterable[TouchedPath], limits: Limits
+    environment: Environment, base: str, touched: Sequence[TouchedPath], added: Sequence[TouchedPath], limits: Limits
 ) -> dict[str, str]:
-    """The tree id of every run, by run name."""
-    paths = tuple(touched)
-    parts = {run: {SOURCE: run.source, TEST: run.tests} for run in RUNS}
-    lines = {run.name: index_lines(paths, (part for part, taken in parts[run].items() if taken)) for run in RUNS}
+    """The tree id of every run, by run name. What the operator changed is in the runs without the trace's tests."""
+    lines = {run.name: _lines(run, touched, added) for run in RUNS}
     await environment.write_files(lines)
     done = await trusted(environment, ["sh", "-c", _VARIANT, "variants", base, *lines], limits, RAW_BYTES)
     if done.exit_code != 0:
         raise NoVerdict(unverifiable("bad_workspace", tail(done.output)))
     return dict(zip(lines, done.output.decode().split(), strict=True))
+
+
+def _lines(run: Run, touched: Sequence[TouchedPath], added: Sequence[TouchedPath]) -> bytes:
+    parts = [part for part, taken in ((SOURCE, run.source), (TEST, run.tests)) if taken]
+    operators = b"" if run.tests else index_lines(added, (SOURCE, TEST, CONFIGURATION))
+    return index_lines(touched, parts) + operators
 
 
 async def unpack(environment: Environment, tree: str, limits: Limits) -> None:
@@ -221,6 +225,11 @@ async def unpack(environment: Environment, tree: str, limits: Limits) -> None:
 async def trusted(environment: Environment, command: Sequence[str], limits: Limits, output_bytes: int) -> ExecResult:
     """Run what is not under test, as the user that owns the repository."""
     return await environment.run(command, trusted=True, deadline_s=limits.prepare_timeout_s, output_bytes=output_bytes)
+
+
+def trusted_script(commands: str) -> str:
+    """A shell script in the repository's folder, for which nothing of a git configuration counts."""
+    return f"{_GIT}{commands}"
 
 
 def _refuse_unprepared(done: ExecResult, commit: str) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from sandbox.failures import Outcome, unverifiable
+from sandbox.job import Task
 from sandbox.results import NOT_PASSED, Results
 from sandbox.spec import ORIGINAL_AFTER, ORIGINAL_BEFORE, TRACE_AFTER, TRACE_BEFORE, Run
 from schemas.records import TestOutcome
@@ -18,6 +19,9 @@ from schemas.records import TestOutcome
 FAIL_TO_PASS, PASS_TO_PASS, PASS_TO_FAIL, FAIL_TO_FAIL = "fail_to_pass", "pass_to_pass", "pass_to_fail", "fail_to_fail"
 ABSENT = "absent"
 ORIGINAL, TRACE = "original", "trace"
+VERIFIED, BY_OWN_TESTS = "verified", "verified_by_own_tests"
+BY_ORIGINAL, BY_TRACE = (ORIGINAL_BEFORE, ORIGINAL_AFTER), (TRACE_BEFORE, TRACE_AFTER)
+_DECIDING = frozenset({PASS_TO_PASS, PASS_TO_FAIL, FAIL_TO_PASS})
 NAMED = 5  # tests named in a detail
 
 
@@ -48,41 +52,47 @@ def category(before: str, after: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Grading:
-    """What the four runs say. `decisive` is the run that a flaky test would have misled; None where none could."""
+    """What the four runs say. `decisive` are the runs before and after that flaky tests would have misled, if any."""
 
     outcome: Outcome
     tests: tuple[TestOutcome, ...]
-    decisive: Run | None = None
+    decisive: tuple[Run, Run] | None = None
 
 
-def grade(runs: Mapping[str, Results], configuration_touched: bool) -> Grading:
-    """The grading of all four runs' results, by run name; runs of equal trees share one object."""
+def grade(runs: Mapping[str, Results], configuration_touched: bool, task: Task) -> Grading:
+    """The grading of all four runs' results, by run name; runs of equal trees share one object.
+
+    Where the task has lists of tests, they alone decide, in the runs of the start commit's tests.
+    """
     original = compare(runs[ORIGINAL_BEFORE.name], runs[ORIGINAL_AFTER.name], ORIGINAL)
     trace = compare(runs[TRACE_BEFORE.name], runs[TRACE_AFTER.name], TRACE)
     same = runs[ORIGINAL_BEFORE.name] is runs[TRACE_BEFORE.name] and runs[ORIGINAL_AFTER.name] is runs[TRACE_AFTER.name]
     tests = original if same else original + trace
     if outcome := _nothing_ran(runs):
         return Grading(outcome, tests)
+    if task.fail_to_pass or task.pass_to_pass:
+        return Grading(_as_given(original, task), tests, BY_ORIGINAL)
     final = runs[TRACE_AFTER.name]
-    for suite, after in ((original, ORIGINAL_AFTER), (trace, TRACE_AFTER)):
+    for suite, pair in ((original, BY_ORIGINAL), (trace, BY_TRACE)):
         if lost := _ids(suite, PASS_TO_FAIL):
-            return Grading(_lost(lost, final), tests, after)
-    for suite, after, level in ((original, ORIGINAL_AFTER, "verified"), (trace, TRACE_AFTER, "verified_by_own_tests")):
-        if fixed := _ids(suite, FAIL_TO_PASS):
-            detail = f"fail without the change and pass with it: {_names(fixed)}"
-            return Grading(Outcome("fixed", detail, level=level), tests, after)
+            return Grading(_lost(lost, final), tests, pair)
+    if fixed := _ids(original, FAIL_TO_PASS):
+        return Grading(_fixed(fixed, VERIFIED), tests, BY_ORIGINAL)
+    if own := _ids(trace, FAIL_TO_PASS):
+        return Grading(_still_failing(original, final) or _fixed(own, BY_OWN_TESTS), tests, BY_TRACE)
     return Grading(_nothing_fixed(original, trace, configuration_touched), tests)
 
 
-def flaky(grading: Grading, repeat: Results) -> Outcome | None:
-    """The outcome where the decisive run, repeated on the same files, disagrees with itself; None where it agrees."""
-    suite = ORIGINAL if grading.decisive is ORIGINAL_AFTER else TRACE
-    watched = {PASS_TO_PASS, PASS_TO_FAIL, FAIL_TO_PASS}
-    rows = (test for test in grading.tests if test.suite == suite and test.category in watched)
-    differing = tuple(test.id for test in rows if (_status(repeat, test.id) == "passed") != (test.after == "passed"))
-    if not differing:
-        return None
-    return Outcome("flaky", f"differ between two runs of the same files: {_names(differing)}")
+def flaky(grading: Grading, before: Results, after: Results) -> Outcome | None:
+    """The outcome where decisive runs, repeated on the same files, disagree with themselves; None where they agree.
+
+    A test that failed by chance before the change would look like one that the change fixed.
+    """
+    suite = ORIGINAL if grading.decisive == BY_ORIGINAL else TRACE
+    rows = [test for test in grading.tests if test.suite == suite and test.category in _DECIDING]
+    pairs = {test.id: ((test.before, _status(before, test.id)), (test.after, _status(after, test.id))) for test in rows}
+    differing = tuple(id for id, both in pairs.items() if any((a == "passed") != (b == "passed") for a, b in both))
+    return Outcome("flaky", f"differ between runs of the same files: {_names(differing)}") if differing else None
 
 
 def count(results: Results) -> Counter[str]:
@@ -98,9 +108,39 @@ def _nothing_ran(runs: Mapping[str, Results]) -> Outcome | None:
     return None
 
 
+def _as_given(original: tuple[TestOutcome, ...], task: Task) -> Outcome:
+    rows = {test.id: test for test in original}
+    before = {id: rows[id].before if id in rows else ABSENT for id in task.fail_to_pass}
+    if passing := tuple(id for id, status in before.items() if status == "passed"):
+        return unverifiable("task_mismatch", _names(passing))
+    kept = frozenset(task.pass_to_pass)
+    if lost := tuple(id for id in _ids(original, PASS_TO_FAIL) if not kept or id in kept):
+        return _regressed(lost)
+    wanted = task.fail_to_pass or _ids(original, FAIL_TO_PASS) + _ids(original, FAIL_TO_FAIL)
+    if failing := tuple(id for id in wanted if id not in rows or rows[id].after != "passed"):
+        return Outcome("not_fixed", f"do not pass with the change: {_names(failing)}")
+    return _fixed(wanted, VERIFIED) if wanted else unverifiable("no_failing_test")
+
+
+def _fixed(ids: tuple[str, ...], level: str) -> Outcome:
+    return Outcome("fixed", f"fail without the change and pass with it: {_names(ids)}", level=level)
+
+
+def _still_failing(original: tuple[TestOutcome, ...], final: Results) -> Outcome | None:
+    """Whether tests of the start commit speak against the trace's own; what cannot even be set up says nothing."""
+    failing = tuple(test.id for test in original if (test.before, test.after) == ("failed", "failed"))
+    if rewritten := tuple(id for id in failing if final.get(id) == "passed"):
+        return unverifiable("tests_rewritten", _names(rewritten))
+    return unverifiable("original_still_fails", _names(failing)) if failing else None
+
+
 def _lost(lost: tuple[str, ...], final: Results) -> Outcome:
     if all(final.get(id) == "passed" for id in lost):
         return unverifiable("tests_rewritten", _names(lost))
+    return _regressed(lost)
+
+
+def _regressed(lost: tuple[str, ...]) -> Outcome:
     return Outcome("regressed", f"pass without the change and not with it: {_names(lost)}")
 
 

@@ -12,12 +12,24 @@ from sandbox.patching import Patch
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """What a program must answer: started with `argv` at the tree's root and fed `stdin`, output and exit status."""
+
+    name: str
+    argv: tuple[str, ...]
+    stdin: bytes = b""
+    stdout: bytes = b""
+    exit_status: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
     """What the operator knows about a task beforehand; everything may be left out.
 
     `fail_to_pass` and `pass_to_pass` are test ids that must go from failing to passing and stay passing: without them
     they are computed from the runs. `test_patch` is a diff of tests that count as the start commit's own. `runner` is a
-    key of RUNNERS, `selection` what it is told to run: files or test ids, everything where empty.
+    key of RUNNERS, `selection` what it is told to run: files or test ids, everything where empty. With `cases`, they
+    alone decide, and no tests run beside the code under test.
     """
 
     fail_to_pass: tuple[str, ...] = ()
@@ -25,6 +37,7 @@ class Task:
     test_patch: bytes = b""
     runner: str | None = None
     selection: tuple[str, ...] = ()
+    cases: tuple[Case, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

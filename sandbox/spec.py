@@ -22,6 +22,7 @@ class Limits:
     output_bytes: int = 64 * 1024
     report_bytes: int = 32 * MIB
     prepare_timeout_s: float = 60.0
+    repeats: int = 1  # of the two runs that decide
 
     @property
     def workspace_bytes(self) -> int:
@@ -31,7 +32,9 @@ class Limits:
     @property
     def lifetime_s(self) -> float:
         """How long a container of one validation can be needed at most: preparation and every run to its deadline."""
-        return self.prepare_timeout_s * 2 + (self.run_timeout_s + self.prepare_timeout_s) * (len(RUNS) + 1)
+        return self.prepare_timeout_s * 2 + (self.run_timeout_s + self.prepare_timeout_s) * (
+            len(RUNS) + 2 * self.repeats
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,8 @@
 
 A file is a JSON object with the fields of SWE-bench's instances, all of which may be left out: `FAIL_TO_PASS` and
 `PASS_TO_PASS` (lists of test ids, or such a list as a JSON text, as the data set has it), `test_patch` (a diff),
-`runner` and `tests` (what the runner is told to run). Other fields are passed over: instances have many.
+`runner` and `tests` (what the runner is told to run), `cases` (objects with `name`, `argv` and, where it matters,
+`stdin`, `stdout`, `exit_status`: what the program must answer). Other fields are passed over: instances have many.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from sandbox.job import Task
+from sandbox.job import Case, Task
 from sandbox.runners import RUNNERS
 
 _PYTHON = ("python", "python3")
@@ -38,6 +39,7 @@ def task_of(document: bytes) -> Task:
         test_patch=patch.encode(errors="surrogateescape"),
         runner=_runner(_text(fields, "runner")) if fields.get("runner") else None,
         selection=_ids(fields, "tests"),
+        cases=_cases(fields.get("cases", [])),
     )
 
 
@@ -82,4 +84,22 @@ def _ids(fields: Mapping[str, Any], name: str) -> tuple[str, ...]:
             raise BadTask(f"{name} is not a list: {error}") from error
     if not isinstance(value, list) or not all(isinstance(id, str) and id for id in value):
         raise BadTask(f"{name} is not a list of texts")
+    if options := [id for id in value if id.startswith("-")]:
+        raise BadTask(f"{name} has {options[0]}, which a test framework would take for an option")
     return tuple(value)
+
+
+def _cases(given: Any) -> tuple[Case, ...]:
+    if not isinstance(given, list) or not all(isinstance(case, dict) for case in given):
+        raise BadTask("cases is not a list of objects")
+    return tuple(_case(case) for case in given)
+
+
+def _case(given: Mapping[str, Any]) -> Case:
+    name, argv, status = _text(given, "name"), given.get("argv"), given.get("exit_status", 0)
+    if not name or not isinstance(argv, list) or not argv or not all(isinstance(word, str) for word in argv):
+        raise BadTask("a case has a name, and as argv a list of texts")
+    if not isinstance(status, int):
+        raise BadTask(f"exit_status of the case {name} is no number")
+    stdin, stdout = (_text(given, key).encode() for key in ("stdin", "stdout"))
+    return Case(name=name, argv=tuple(argv), stdin=stdin, stdout=stdout, exit_status=status)

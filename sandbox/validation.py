@@ -5,10 +5,11 @@ Every way to end is an Outcome; only the failures of the machinery itself (Engin
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from pipeline.reports.model import BadReport
+from sandbox.blackbox import BLACK_BOX, decide, run_cases
 from sandbox.checkout import Prepared, unpack, variants
 from sandbox.dependencies import Builder, missing_modules
 from sandbox.environment import Environment, Environments, ExecResult
@@ -22,13 +23,14 @@ from sandbox.failures import (
     unreported,
     unverifiable,
 )
-from sandbox.grading import count, flaky, grade
+from sandbox.grading import compare, count, flaky, grade
 from sandbox.job import Job, Task
 from sandbox.patching import CONFIGURATION
 from sandbox.preparation import ready
 from sandbox.results import Forged, Report, Results, Unfinished
 from sandbox.runners.runner import Plan, Runner
 from sandbox.spec import ORIGINAL_BEFORE, TRACE_AFTER, TRACE_BEFORE, WORK, Limits, distinct_runs
+from sandbox.trusted import task_tests
 from schemas.records import SuiteRun, TestOutcome
 
 REPEAT = "repeat"
@@ -69,7 +71,7 @@ async def _protocol(
     build: Builder | None,
 ) -> Outcome:
     async with ready(environments, job, limits, build) as place:
-        evidence.environment |= place.facts()
+        evidence.environment |= place.facts() | _pinned(place.runner)
         suites = _Suites(place.environment, place.runner, job.task, limits, nonce, evidence)
         try:
             place.refuse_the_runner_s_own()
@@ -79,19 +81,44 @@ async def _protocol(
         return await place.excuse(outcome, frozenset(evidence.missing), limits)
 
 
+def _pinned(runner: Runner) -> dict[str, str]:
+    return {f"env_{name}": value for name, value in runner.environment.items()}
+
+
 async def _four_runs(suites: _Suites, prepared: Prepared) -> Outcome:
     prepared.refuse_unlike()
-    trees = await variants(suites.environment, prepared.base, prepared.touched, suites.limits)
+    environment, base, limits = suites.environment, prepared.base, suites.limits
+    trusted = await task_tests(environment, base, suites.task.test_patch, limits)
+    trees = await variants(environment, base, prepared.touched, trusted, limits)
+    if suites.task.cases:
+        return await _cases(suites, trees)
     evidence = suites.evidence
     evidence.environment |= {f"tree_{name}": tree for name, tree in trees.items()}
     by_tree = {trees[run.name]: await suites.run(run.name, trees[run.name]) for run in distinct_runs(trees)}
     results = {name: by_tree[tree] for name, tree in trees.items()}
-    grading = grade(results, any(path.part == CONFIGURATION for path in prepared.touched))
+    grading = grade(results, any(path.part == CONFIGURATION for path in prepared.touched), suites.task)
     evidence.tests, evidence.final = grading.tests, results[TRACE_AFTER.name]
-    if grading.decisive is None:
-        return grading.outcome
-    repeat = await suites.run(f"{grading.decisive.name}_{REPEAT}", trees[grading.decisive.name])
-    return flaky(grading, repeat) or grading.outcome
+    for number in range(1, suites.limits.repeats + 1 if grading.decisive else 1):
+        before, after = [await suites.run(run.name, trees[run.name], number) for run in grading.decisive or ()]
+        if unsteady := flaky(grading, before, after):
+            return unsteady
+    return grading.outcome
+
+
+async def _cases(suites: _Suites, trees: Mapping[str, str]) -> Outcome:
+    """The black-box protocol: the program before and after the change, each again as often as runs are repeated."""
+    first: tuple[TestOutcome, ...] = ()
+    for number in range(suites.limits.repeats + 1):
+        before, after = [
+            await suites.cases(run.name, trees[run.name], number) for run in (ORIGINAL_BEFORE, TRACE_AFTER)
+        ]
+        rows = compare(before, after, BLACK_BOX)
+        if first and rows != first:
+            differing = ", ".join(row.id for row in set(rows) - set(first))
+            return Outcome("flaky", f"differ between runs of the same files: {differing}")
+        first = rows
+        suites.evidence.tests, suites.evidence.final = rows, after
+    return decide(first)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,8 +133,9 @@ class _Suites:
     evidence: Evidence
     habits: set[str] = field(default_factory=set)  # what the project itself does to the framework
 
-    async def run(self, name: str, tree: str) -> Results:
-        """The results of one run. Raises NoVerdict where there are none that can be trusted."""
+    async def run(self, name: str, tree: str, repeat: int = 0) -> Results:
+        """The results of one run, or of a repeat of it. Raises NoVerdict where there are none that can be trusted."""
+        title = _title(name, repeat)
         await unpack(self.environment, tree, self.limits)
         plan = Plan(selection=self.task.selection, nonce=self.nonce())
         done = await self.environment.run(
@@ -115,17 +143,24 @@ class _Suites:
             deadline_s=self.limits.run_timeout_s,
             output_bytes=self.limits.output_bytes,
             folder=WORK,
-            environment=self.runner.environment,
+            environment={**self.runner.environment, **(self.runner.varied(repeat) if repeat else {})},
             stdin=self.runner.stdin(plan) or None,
             report_bytes=self.limits.report_bytes,
         )
         if name in (ORIGINAL_BEFORE.name, TRACE_BEFORE.name):
             self.evidence.missing |= missing_modules(done.output)
-        report, failure = await self._read(name, done, plan)
-        self.evidence.runs.append(_suite_run(name, done, report.results))
-        if failure := failure or self._tampered(name, report):
+        report, failure = await self._read(title, done, plan)
+        self.evidence.runs.append(_suite_run(title, done, report.results))
+        if failure := failure or self._tampered(title, report):
             raise NoVerdict(failure)
         return report.results
+
+    async def cases(self, name: str, tree: str, repeat: int) -> Results:
+        """The task's cases on a tree. Raises NoVerdict."""
+        results, took_us = await run_cases(self.environment, self.runner, self.task.cases, tree, self.limits)
+        done = ExecResult(None, b"", False, False, took_us)
+        self.evidence.runs.append(_suite_run(_title(f"{BLACK_BOX}_{name}", repeat), done, results))
+        return results
 
     async def _read(self, name: str, done: ExecResult, plan: Plan) -> tuple[Report, Outcome | None]:
         out_of_memory = done.exit_code in {KILLED, None} and await self.environment.out_of_memory()
@@ -138,16 +173,25 @@ class _Suites:
         except Unfinished:
             return Report({}), unreported(name, done, self.runner.statuses)
         except BadReport as error:
-            forged = isinstance(error, Forged) and name != ORIGINAL_BEFORE.name
+            forged = isinstance(error, Forged) and not _is_start(name)
             return Report({}), unverifiable("tampered" if forged else "bad_report", f"run {name}: {error}")
         return report, contradicting(name, done, self.runner.statuses, report)
 
     def _tampered(self, name: str, report: Report) -> Outcome | None:
         """What the change or its tests did to the framework; what the start commit alone does as well is its habit."""
-        if name == ORIGINAL_BEFORE.name:
+        if _is_start(name):
             self.habits.update(report.notes)
         new = [note for note in report.notes if note not in self.habits]
         return unverifiable("tampered", f"run {name}: {new[0][:TAIL_CHARACTERS]}") if new else None
+
+
+def _title(name: str, repeat: int) -> str:
+    return f"{name}_{REPEAT}{repeat if repeat > 1 else ''}" if repeat else name
+
+
+def _is_start(title: str) -> bool:
+    """Whether nothing of the change was in that run."""
+    return title.partition(f"_{REPEAT}")[0] == ORIGINAL_BEFORE.name
 
 
 def _suite_run(name: str, done: ExecResult, results: Results) -> SuiteRun:

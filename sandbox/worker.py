@@ -5,6 +5,7 @@ A validation ends in exactly one TraceValidated, whatever happens.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,7 @@ from sandbox.examiner import Examiner
 from sandbox.failures import NoVerdict, Outcome, unverifiable
 from sandbox.job import Job
 from sandbox.patching import patches_of
+from sandbox.taskfolder import find_task
 from sandbox.validation import Evidence
 from sandbox.verdicts import validated
 from sandbox.workspace import Fetch, find_workspace, uploads
@@ -32,7 +34,7 @@ log = logger(__name__)
 class Validator:
     """Validates one revision per call of `handle`; calls may overlap.
 
-    `repos` is the folder of local mirrors, `fetch` asks origins.
+    `repos` is the folder of local mirrors, `tasks` that of the operator's files, `fetch` asks origins.
     """
 
     examiner: Examiner
@@ -41,6 +43,7 @@ class Validator:
     clock: Clock
     repos: Path | None
     fetch: Fetch | None = None
+    tasks: Path | None = None
 
     async def handle(self, record: Record) -> None:
         """Validate a TraceAssembled and publish the result; returns when the log has it. Raises Invalid, Retryable."""
@@ -68,7 +71,8 @@ class Validator:
         workspace = await find_workspace(
             record, document, self.repos, self.store, self.examiner.limits.workspace_bytes, self.fetch
         )
-        job = Job(workspace=workspace, commit=record.start_commit or "", patches=patches)
+        task = await asyncio.to_thread(find_task, self.tasks, record.task_id)
+        job = Job(workspace=workspace, commit=record.start_commit or "", patches=patches, task=task)
         outcome, evidence = await self.examiner.examine(job)
         claims = check_claims(document["events"], patches[-1].seq if patches else None, evidence.final)
         return outcome, evidence, claims

@@ -21,6 +21,10 @@ def _nothing(_: Plan) -> bytes:
     return b""
 
 
+def _the_same(_: int) -> Mapping[str, str]:
+    return {}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Runner:
     """A test framework. Its image has `sh`, `git` and `tar` besides: the tree is made in the same container.
@@ -39,4 +43,5 @@ class Runner:
     parse: Callable[[bytes, Plan], Report]
     stdin: Callable[[Plan], bytes] = _nothing
     occupied: tuple[str, ...] = ()  # paths of what it has loaded itself: a tree's own would not be what is tested
+    varied: Callable[[int], Mapping[str, str]] = _the_same  # what the environment of the n-th repeat has instead
     statuses: Statuses = field(default_factory=Statuses)

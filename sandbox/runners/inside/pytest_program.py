@@ -22,7 +22,7 @@ from _pytest.unittest import UnitTestCase
 
 from sandbox.runners.inside.channel import Say, leave_by, open_channel
 from sandbox.runners.inside.tree import Tree
-from sandbox.runners.inside.watch import Watch
+from sandbox.runners.inside.watch import PROGRAMS, Watch
 
 ROOTS = frozenset({"pytest", "_pytest", "pluggy", "unittest"})
 BAD = {"failed", "error"}
@@ -131,11 +131,11 @@ class Reporter:
 
     def _look_at_plugins(self, config: pytest.Config) -> None:
         for plugin in set(config.pluginmanager.get_plugins()) - self._plugins:
-            path = getattr(plugin, "__file__", None)
-            if path is None or os.path.basename(path) != "conftest.py":
-                self.note("a plugin was registered")
-            else:
+            path = str(getattr(plugin, "__file__", None))
+            if os.path.basename(path) == "conftest.py":
                 self.note(self._tree.changed(path))
+            elif not path.startswith(PROGRAMS):
+                self.note(f"the plugin {getattr(plugin, '__name__', type(plugin).__name__)} was registered")
         for name, caller in vars(config.hook).items():
             registered = config.pluginmanager.get_plugins()
             if not all(hook.plugin in registered for hook in caller.get_hookimpls()):

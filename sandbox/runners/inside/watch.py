@@ -18,7 +18,7 @@ from typing import Any
 _DESCRIPTORS = (FunctionType, staticmethod, classmethod, property, type)
 _OFTEN_REPLACED = {"open", "print", "input", "__import__", "exit", "quit", "help", "copyright", "credits", "license"}
 _OWN_HABITS = {"_getini_unknown_type"}  # a plugin of pytest's own (legacypath) replaces this method at each start
-_PROGRAMS = (sys.prefix, sys.base_prefix, "/usr/")  # where the image has Python and its packages
+PROGRAMS = (sys.prefix, sys.base_prefix, "/usr/")  # where the image has Python and its packages
 _SHARE = 20  # at most one part in so many of the time goes into looking
 
 
@@ -118,7 +118,7 @@ def _defines_equality(type_: type) -> bool:
     if equal is None or type(equal) is type(object.__eq__):
         return False
     code = getattr(equal, "__code__", None)
-    return not (code and code.co_filename.startswith(_PROGRAMS))
+    return not (code and code.co_filename.startswith(PROGRAMS))
 
 
 def _equals(type_: type, probes: tuple[object, ...]) -> bool:

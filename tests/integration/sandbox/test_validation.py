@@ -46,6 +46,7 @@ class Sandbox:
     def __init__(self, containers: Containers, limits: Limits, repository: Repository) -> None:
         self._containers, self._limits, self._repository = containers, limits, repository
         self.evidence = Evidence()
+        self.detail = ""
 
     async def validate(self, events: list[dict[str, Any]], **more: Any) -> Outcome:
         repository = self._repository
@@ -53,6 +54,7 @@ class Sandbox:
         commit, limits = more.get("commit", repository.commit), more.get("limits", self._limits)
         job = Job(workspace=workspace, commit=commit, patches=patches_of(events), task=more.get("task", Task()))
         outcome, self.evidence = await validate(self._containers, job, limits, lambda: secrets.token_hex(16))
+        self.detail = outcome.detail
         return outcome
 
     async def verdict(self, after: dict[str, str], start: dict[str, str] | None = None, **more: Any) -> str:
@@ -71,6 +73,7 @@ async def test_the_right_change_is_verified(sandbox: Sandbox) -> None:
     assert [(run.name, run.passed, run.failed, run.exit_code) for run in evidence.runs] == [
         ("original_before", 1, 1, 1),
         ("original_after", 2, 0, 0),
+        ("original_before_repeat", 1, 1, 1),
         ("original_after_repeat", 2, 0, 0),
     ]
     assert [(test.id, test.category) for test in evidence.tests] == [

@@ -61,6 +61,7 @@ BAD = {
     "SANDBOX_RUN_TIMEOUT_S": "0",
     "SANDBOX_MEMORY_MB": "0",
     "SANDBOX_PIDS": "0",
+    "SANDBOX_REPEATS": "0",
     "SANDBOX_UNTRUSTED": "perhaps",
     "JUDGE_PARALLEL": "0",
     "JUDGE_TIMEOUT_S": "0",

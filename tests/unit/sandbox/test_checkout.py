@@ -249,7 +249,7 @@ async def test_a_folder_may_become_a_file_and_a_file_a_folder(lab: Lab) -> None:
     end = commit(lab.folder)
     diff = git(lab.folder, "diff", lab.start, end).decode()
     prepared = await lab.apply({"diff_unified": diff})
-    trees = await variants(lab.environment, prepared.base, prepared.touched, LIMITS)
+    trees = await variants(lab.environment, prepared.base, prepared.touched, (), LIMITS)
     assert trees["trace_after"] == prepared.final == git(lab.folder, "rev-parse", f"{end}^{{tree}}").decode().strip()
     assert trees["original_before"] == prepared.base
 

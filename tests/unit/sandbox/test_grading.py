@@ -7,6 +7,7 @@ import pytest
 from sandbox.environment import ExecResult
 from sandbox.failures import REASONS, contradicting, unfinished, unreported
 from sandbox.grading import compare, flaky, grade
+from sandbox.job import Task
 from sandbox.results import Report, Results
 from sandbox.runners.python import PYTEST
 
@@ -21,7 +22,7 @@ def four(original: tuple[Results, Results], trace: tuple[Results, Results] | Non
 
 
 def verdict(original: tuple[Results, Results], trace: tuple[Results, Results] | None = None, **more: bool) -> str:
-    outcome = grade(four(original, trace), more.get("configuration", False)).outcome
+    outcome = grade(four(original, trace), more.get("configuration", False), Task()).outcome
     return "/".join(filter(None, (outcome.verdict, outcome.level, outcome.reason)))
 
 
@@ -74,22 +75,64 @@ def test_without_a_test_there_is_no_verdict() -> None:
 
 def test_rows_are_not_repeated_when_the_trace_left_the_tests_alone() -> None:
     before, after = dict(BUGGY), dict(FIXED)
-    assert len(grade(four((before, after)), False).tests) == 2
-    suites = [test.suite for test in grade(four((before, after), (before, after | {OWN: "passed"})), False).tests]
+    assert len(grade(four((before, after)), False, Task()).tests) == 2
+    suites = [
+        test.suite for test in grade(four((before, after), (before, after | {OWN: "passed"})), False, Task()).tests
+    ]
     assert suites == ["original", "original", "trace", "trace", "trace"]
+
+
+def test_own_tests_do_not_outvote_failing_ones_of_the_start_commit() -> None:
+    own = (BUGGY | {OWN: "failed"}, BUGGY | {OWN: "passed"})
+    assert verdict((BUGGY, BUGGY), own) == "unverifiable/original_still_fails"
+    assert verdict((BUGGY, BUGGY), (BUGGY, FIXED)) == "unverifiable/tests_rewritten"
+    unmade = {ADD: "error", SUB: "passed"}
+    assert verdict((unmade, unmade), (unmade | {OWN: "failed"}, unmade | {OWN: "passed"})) == (
+        "fixed/verified_by_own_tests"
+    )
 
 
 def test_only_tests_that_decide_make_a_verdict_flaky() -> None:
     noise = "t/test_noise.py::test"
-    fixed = grade(four((BUGGY | {noise: "failed"}, FIXED | {noise: "failed"})), False)
-    assert flaky(fixed, FIXED | {noise: "passed"}) is None
+    before = BUGGY | {noise: "failed"}
+    fixed = grade(four((before, FIXED | {noise: "failed"})), False, Task())
+    assert flaky(fixed, before, FIXED | {noise: "passed"}) is None
     for repeat in ({ADD: "failed", SUB: "passed"}, {ADD: "passed", SUB: "error"}, {ADD: "passed"}):
-        outcome = flaky(fixed, repeat)
+        outcome = flaky(fixed, before, repeat)
         assert outcome is not None
         assert outcome.verdict == "flaky"
-    regressed = grade(four((FIXED, BUGGY)), False)
-    assert flaky(regressed, BUGGY) is None
-    assert flaky(regressed, FIXED) is not None
+    regressed = grade(four((FIXED, BUGGY)), False, Task())
+    assert flaky(regressed, FIXED, BUGGY) is None
+    assert flaky(regressed, FIXED, FIXED) is not None
+
+
+def test_a_test_that_failed_by_chance_before_the_change_shows_nothing() -> None:
+    fixed = grade(four((BUGGY, FIXED)), False, Task())
+    assert flaky(fixed, FIXED, FIXED) is not None
+    own = (FIXED | {OWN: "failed"}, FIXED | {OWN: "passed"})
+    by_own = grade(four((FIXED, FIXED), own), False, Task())
+    assert flaky(by_own, own[1], own[1]) is not None
+    assert flaky(by_own, *own) is None
+
+
+@pytest.mark.parametrize(
+    ("task", "runs", "expected"),
+    [
+        (Task(fail_to_pass=(ADD,)), (BUGGY, FIXED), "fixed/verified"),
+        (Task(fail_to_pass=(ADD, OWN)), (BUGGY, FIXED), "not_fixed"),
+        (Task(fail_to_pass=(OWN,)), (FIXED, FIXED | {OWN: "passed"}), "fixed/verified"),
+        (Task(fail_to_pass=(SUB,)), (BUGGY, FIXED), "unverifiable/task_mismatch"),
+        (Task(fail_to_pass=(ADD,)), (BUGGY, {ADD: "passed", SUB: "failed"}), "regressed"),
+        (Task(fail_to_pass=(ADD,), pass_to_pass=(OWN,)), (BUGGY, {ADD: "passed", SUB: "failed"}), "fixed/verified"),
+        (Task(pass_to_pass=(SUB,)), (BUGGY, FIXED), "fixed/verified"),
+        (Task(pass_to_pass=(SUB,)), (FIXED, FIXED), "unverifiable/no_failing_test"),
+    ],
+)
+def test_lists_of_the_task_decide_where_there_are_some(
+    task: Task, runs: tuple[Results, Results], expected: str
+) -> None:
+    outcome = grade(four(runs), False, task).outcome
+    assert "/".join(filter(None, (outcome.verdict, outcome.level, outcome.reason))) == expected
 
 
 def ended(code: int | None, timed_out: bool = False) -> ExecResult:

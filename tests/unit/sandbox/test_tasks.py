@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
-from sandbox.job import Task
+from sandbox.failures import NoVerdict
+from sandbox.job import Case, Task
+from sandbox.taskfolder import find_task
 from sandbox.tasks import BadTask, task_of, with_command
 
 
@@ -37,6 +40,10 @@ def test_an_instance_of_swe_bench_is_a_task() -> None:
         (b'{"FAIL_TO_PASS": "test_a"}', "FAIL_TO_PASS is not a list"),
         (b'{"PASS_TO_PASS": [1]}', "PASS_TO_PASS is not a list of texts"),
         (b'{"test_patch": ["x"]}', "test_patch is not a text"),
+        (b'{"PASS_TO_PASS": ["-pevil"]}', "PASS_TO_PASS has -pevil"),
+        (b'{"cases": {}}', "cases is not a list of objects"),
+        (b'{"cases": [{"name": "no argv"}]}', "a case has a name"),
+        (b'{"cases": [{"name": "a", "argv": ["a"], "exit_status": "0"}]}', "exit_status of the case a"),
         (b'{"runner": "make"}', "no runner make; there are: pytest"),
     ],
 )
@@ -67,3 +74,28 @@ def test_a_command_is_a_runner_and_what_it_runs(command: str, runner: str, selec
 def test_another_command_is_refused(command: str) -> None:
     with pytest.raises(BadTask):
         with_command(Task(), command)
+
+
+def test_a_case_says_what_a_program_answers() -> None:
+    given = [
+        {"name": "adds", "argv": ["python3", "main.py"], "stdin": "1 2", "stdout": "3\n"},
+        {"name": "usage", "argv": ["python3", "main.py"], "exit_status": 2},
+    ]
+    adds, usage = task_of(json.dumps({"cases": given}).encode()).cases
+    assert adds == Case(name="adds", argv=("python3", "main.py"), stdin=b"1 2", stdout=b"3\n", exit_status=0)
+    assert (usage.name, usage.stdin, usage.stdout, usage.exit_status) == ("usage", b"", b"", 2)
+
+
+@pytest.mark.parametrize("task_id", ["unknown", "../team__calc-1", "/etc/passwd", "", ".hidden"])
+def test_only_a_file_of_the_folder_itself_is_a_task_s(tmp_path: Path, task_id: str) -> None:
+    (tmp_path / "tasks").mkdir()
+    (tmp_path / "team__calc-1.json").write_text('{"runner": "unittest"}')
+    assert find_task(tmp_path / "tasks", task_id) == find_task(None, "team__calc-1") == Task()
+    assert find_task(tmp_path, "team__calc-1") == Task(runner="unittest")
+
+
+def test_a_file_that_cannot_be_used_ends_the_validation(tmp_path: Path) -> None:
+    (tmp_path / "team__calc-1.json").write_text("[]")
+    with pytest.raises(NoVerdict) as ended:
+        find_task(tmp_path, "team__calc-1")
+    assert ended.value.outcome.reason == "bad_task"
