@@ -9,11 +9,13 @@ import signal
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from aiokafka.structs import ConsumerRecord, TopicPartition
 
+from pipeline.clock import now_us
 from pipeline.kafka import ensure_topics, make_consumer, make_producer
 from pipeline.settings import KafkaSettings
 from schemas.codec import decode, encode
@@ -64,13 +66,14 @@ class Lab:
         return await self.write(created(number))
 
     async def session(self, number: int, chunks: int = 3, pause_s: float = 0) -> int:
-        """A whole trace, from its creation to its end; the offset where it begins."""
-        offset = await self.begin(number)
+        """A whole trace, from its creation to its end; the offset where it begins. It is now, so that it is not old
+        enough to expire on its way."""
+        offset = await self.write(created(number, created_at_us=now_us()))
         sent = chain(chunks, number, offset)
         for record in sent:
-            await self.write(record)
+            await self.write(replace(record, received_at_us=now_us()))
             await asyncio.sleep(pause_s)
-        await self.write(completed(sent, number, offset))
+        await self.write(completed(sent, number, offset, completed_at_us=now_us()))
         return offset
 
     async def rewind(self) -> None:
