@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -128,8 +127,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--base", default=settings.sandbox_image, help="image that the dependencies are added to")
     given = parser.parse_args(arguments)
     try:
-        host = settings.docker_host or os.environ.get("DOCKER_HOST")
-        with closing(docker.DockerClient(host or "unix:///var/run/docker.sock", timeout=ENGINE_DEADLINE_S)) as client:
+        host = settings.docker_host or "unix:///var/run/docker.sock"
+        with closing(docker.DockerClient(host, timeout=ENGINE_DEADLINE_S)) as client:
             sys.stdout.write(build(client, given.base, given.lock, settings.sandbox_wheels_dir) + "\n")
     except (BuildFailed, OSError, docker.errors.DockerException) as problem:
         sys.stderr.write(f"no image: {problem}\n")
