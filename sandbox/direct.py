@@ -20,8 +20,8 @@ from clients.repositories import GitFailed, Repository
 from pipeline.errors import Explained
 from pipeline.settings import SandboxSettings, load
 from pipeline.telemetry import logs_beside_results
-from sandbox.__main__ import containers_of, examiner_of
 from sandbox.checkout import BUNDLE
+from sandbox.configured import containers_of, examiner_of
 from sandbox.diffs import appliable, other_line_endings, strip_level
 from sandbox.examiner import OUR_REASONS
 from sandbox.failures import NoVerdict, Outcome, unverifiable

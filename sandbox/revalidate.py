@@ -25,7 +25,7 @@ from pipeline.replay import Log
 from pipeline.s3store import open_store
 from pipeline.settings import ClickHouseSettings, KafkaSettings, ObjectStoreSettings, SandboxSettings, load
 from pipeline.telemetry import logs_beside_results
-from sandbox.__main__ import containers_of, validator_of
+from sandbox.configured import containers_of, validator_of
 from sandbox.environment import EngineAbsent, EngineLost, RuntimeMissing
 from sandbox.revalidation import MachineryFailed, Run, Tally
 from sandbox.yielding import Yielding
