@@ -53,7 +53,7 @@ class Supervisor:
                 "message": self._message,
                 "pid": os.getpid(),
                 "addresses": self._addresses,
-                "docker_host": self._plan.environ["DOCKER_HOST"],
+                "docker_host": self._plan.environ.get("DOCKER_HOST"),
                 "children": children,
                 "steps": self._steps,
                 "groups": self._groups,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -71,12 +72,15 @@ async def test_each_kind_of_client_gets_in(broker: SecuredBroker, mechanism: str
         ({"kafka_security": "sasl_plaintext", "kafka_ca_file": None}, "does not answer.*KAFKA_SECURITY"),
     ],
 )
+# aiokafka forgets the transport of a connection that TLS ended within a frame; it is collected here, not in a later test
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 async def test_what_is_wrong_is_said(broker: SecuredBroker, change: dict[str, Any], named: str) -> None:
     producer = make_producer(broker.settings(**change), request_timeout_ms=2_000)
     with pytest.raises(Explained, match=named) as refused:
         await start(producer)
     await producer.stop()
     assert WRONG not in str(refused.value)
+    gc.collect()
 
 
 async def test_another_authority_is_not_trusted(broker: SecuredBroker, tmp_path: Path) -> None:
