@@ -72,7 +72,7 @@ async def test_each_kind_of_client_gets_in(broker: SecuredBroker, mechanism: str
         ({"kafka_security": "sasl_plaintext", "kafka_ca_file": None}, "does not answer.*KAFKA_SECURITY"),
     ],
 )
-# aiokafka forgets the transport of a connection that TLS ended within a frame; it is collected here, not in a later test
+# aiokafka forgets the transport of a connection that TLS ended within a frame; it is collected here, not in later tests
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 async def test_what_is_wrong_is_said(broker: SecuredBroker, change: dict[str, Any], named: str) -> None:
     producer = make_producer(broker.settings(**change), request_timeout_ms=2_000)
