@@ -19,13 +19,14 @@ from sandbox.job import Job
 from sandbox.patching import patches_of
 from sandbox.validation import validate
 from sandbox.workspace import pack_objects
-from tests.evidence.trials import HANGING, LIMITS, said, sandbox
+from tests.evidence.trials import LIMITS, said, sandbox
 from tests.support.sandbox import edits, make_repository
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
 Files = Mapping[str, str]
 TOLD = {"simple": "fixed/verified", "complex": "fixed/verified", "failed": "not_fixed"}
 FIXING = [name for name, verdict in TOLD.items() if verdict.startswith("fixed")]
+HANGING = "import time\n\nwhile True:\n    time.sleep(1)\n"
 UNINSTALLED = "import a_package_that_is_not_installed\n"
 
 

@@ -15,6 +15,7 @@ from sandbox.checkout import MIRROR
 from sandbox.container import Containers
 from sandbox.environment import Environments
 from sandbox.failures import Outcome
+from sandbox.grading import FAIL_TO_PASS, PASS_TO_PASS, TRACE
 from sandbox.job import Job, Task
 from sandbox.patching import SOURCE, TEST, patches_of
 from sandbox.spec import MIB, Limits
@@ -27,21 +28,22 @@ from tests.evidence.sdists import sdist
 LIMITS = Limits(run_timeout_s=120, memory_bytes=768 * MIB, pids=128, repository_bytes=192 * MIB)
 AT_ONCE = 2
 IMAGES = {"python": PYTHON.image}
-HANGING = "import time\n\nwhile True:\n    time.sleep(1)\n"
 
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """Where a change starts, and what it is."""
+    """Where a change starts, and what it is; `listed` ones have a task that says which tests have to do what."""
 
     start: Callable[[History], str]
     diff: Callable[[History], bytes]
+    listed: bool = False
 
 
 WAYS: Mapping[str, Way] = {
     "whole": Way(lambda it: it.earlier, lambda it: it.diff(it.earlier, it.later, ALL)),
     "tests only": Way(lambda it: it.earlier, lambda it: it.diff(it.earlier, it.later, (TEST,))),
     "source only": Way(lambda it: it.earlier, lambda it: it.diff(it.earlier, it.later, (SOURCE,))),
+    "source, tests given": Way(lambda it: it.earlier, lambda it: it.diff(it.earlier, it.later, (SOURCE,)), listed=True),
     "backwards": Way(lambda it: it.later, lambda it: it.diff(it.later, it.earlier, (SOURCE,))),
 }
 
@@ -95,28 +97,35 @@ def _history(pair: Pair, folder: Path, cache: Path) -> History:
 
 
 async def _trial(environments: Environments, pair: Pair, history: History) -> Trial:
-    trial = Trial(pair)
+    trial, given = Trial(pair), Task()
     for name, way in WAYS.items():
-        outcome, evidence = await validate(environments, _job(history, way), LIMITS, lambda: secrets.token_hex(16))
+        job = _job(history, way, given if way.listed else Task())
+        outcome, evidence = await validate(environments, job, LIMITS, lambda: secrets.token_hex(16))
         trial.verdicts[name], trial.details[name] = said(outcome), outcome.detail
         if name == "whole":
+            given = _task(history, evidence)
             trial.tests = sum("::" in id for id in evidence.final)
-            trial.fail_to_pass = len(fail_to_pass(evidence))
+            trial.fail_to_pass = len(given.fail_to_pass)
     return trial
 
 
-def _job(history: History, way: Way, task: Task | None = None) -> Job:
+def _task(history: History, whole: Evidence) -> Task:
+    """What an operator would write down after a look at the later release: its tests, and what they did."""
+    tests = history.diff(history.earlier, history.later, (TEST,))
+    fail_to_pass, pass_to_pass = (
+        tuple(test.id for test in whole.tests if test.suite == TRACE and test.category == category and "::" in test.id)
+        for category in (FAIL_TO_PASS, PASS_TO_PASS)
+    )
+    return Task(fail_to_pass=fail_to_pass, pass_to_pass=pass_to_pass, test_patch=tests)
+
+
+def _job(history: History, way: Way, task: Task) -> Job:
     diff = way.diff(history).decode(errors="surrogateescape")
     event = {"seq": 1, "type": "commit", "diff_unified": diff}
     workspace = {MIRROR: pack_objects(history.objects, LIMITS.workspace_bytes)}
-    return Job(workspace=workspace, commit=way.start(history), patches=patches_of([event]), task=task or Task())
+    return Job(workspace=workspace, commit=way.start(history), patches=patches_of([event]), task=task)
 
 
 def said(outcome: Outcome) -> str:
     """The verdict in short."""
     return "/".join(filter(None, (outcome.verdict, outcome.level, outcome.reason)))
-
-
-def fail_to_pass(evidence: Evidence) -> frozenset[str]:
-    """Ids of the tests that the change made pass, whichever tests they are."""
-    return frozenset(test.id for test in evidence.tests if test.category == "fail_to_pass")
