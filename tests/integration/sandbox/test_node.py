@@ -95,7 +95,7 @@ async def test_the_right_change_is_verified_by_the_tests_of_the_start_commit(
     [
         ({"lib/calc.js": CALC.replace("a - b", "a * b", 1)}, "not_fixed"),
         ({"lib/calc.js": CALC.replace("a - b", "b + a")}, "regressed"),
-        ({"lib/calc.js": CALC + MUL, "test/mul.test.mjs": OWN_TEST}, "fixed/verified_by_own_tests"),
+        ({"lib/calc.js": CALC + MUL, "test/mul.test.mjs": OWN_TEST}, "unverifiable/original_still_fails"),
         ({"test/calc.test.js": TESTS.replace("3)", "-1)", 1)}, "not_fixed"),
         ({"lib/calc.js": "require('node:assert').strictEqual = () => {};\n" + CALC}, "unverifiable/tampered"),
         ({"lib/calc.js": "process.exit(0);\n" + CALC}, "regressed"),
