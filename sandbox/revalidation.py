@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from aiokafka.structs import TopicPartition
 
 from pipeline.clickhouse import ClickHouse
+from pipeline.consumer import together
 from pipeline.errors import Erased, Invalid
 from pipeline.positions import at
 from pipeline.replay import Log
@@ -98,13 +99,7 @@ class Run:
             async with room:
                 await self._one(record, before.get((record.trace_id, record.revision)))
 
-        tasks = [asyncio.create_task(one(record)) for record in records]
-        try:
-            await asyncio.gather(*tasks)
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+        await together(*(one(record) for record in records))
 
     async def _records(self, some: Sequence[Stored]) -> AsyncIterator[TraceAssembled]:
         by_place: dict[TopicPartition, list[int]] = defaultdict(list)

@@ -17,8 +17,8 @@ from pipeline.reports.model import BadReport, Case
 from pipeline.reports.tap import parse_tap
 from sandbox.results import SEVERITY, Forged, Report, Unfinished
 from sandbox.runners.controls import for_node
-from sandbox.runners.runner import Plan, Runner
-from sandbox.spec import HOME, WORK, Statuses
+from sandbox.runners.runner import PINNED, Plan, Runner
+from sandbox.spec import WORK, Statuses
 
 # What stands in the process list has no secret: the program and the plan come by standard input.
 _BOOT = """
@@ -121,11 +121,7 @@ NODE = Runner(
     image="node",
     markers=("package.json",),
     environment={
-        "HOME": HOME,
-        "PATH": "/usr/local/bin:/usr/bin:/bin",
-        "LANG": "C.UTF-8",
-        "LC_ALL": "C.UTF-8",
-        "TZ": "UTC",
+        **PINNED,
         "NO_COLOR": "1",
     },
     command=_command,

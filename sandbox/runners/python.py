@@ -10,8 +10,8 @@ from pathlib import Path
 from sandbox.results import Report
 from sandbox.runners.controls import for_pytest, for_unittest
 from sandbox.runners.events import read_events
-from sandbox.runners.runner import Plan, Runner
-from sandbox.spec import HOME, WORK, Statuses
+from sandbox.runners.runner import PINNED, Plan, Runner
+from sandbox.spec import WORK, Statuses
 
 # What stands in the process list has no secret: the programs and the plan come by standard input.
 _BOOT = """
@@ -79,11 +79,7 @@ def _runner(
         image="python",
         markers=markers,
         environment={
-            "HOME": HOME,
-            "PATH": "/usr/local/bin:/usr/bin:/bin",
-            "LANG": "C.UTF-8",
-            "LC_ALL": "C.UTF-8",
-            "TZ": "UTC",
+            **PINNED,
             "PYTHONHASHSEED": "0",
             "PYTHONDONTWRITEBYTECODE": "1",
             # a *.dist-info folder in the tree would otherwise load itself into the runner as a plugin

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from sandbox.results import Report
-from sandbox.spec import Statuses
+from sandbox.spec import HOME, Statuses
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -15,6 +15,16 @@ class Plan:
 
     selection: tuple[str, ...]
     nonce: str
+
+
+# What may decide a result and is the same in every run, whatever the framework.
+PINNED: Mapping[str, str] = {
+    "HOME": HOME,
+    "PATH": "/usr/local/bin:/usr/bin:/bin",
+    "LANG": "C.UTF-8",
+    "LC_ALL": "C.UTF-8",
+    "TZ": "UTC",
+}
 
 
 def _nothing(_: Plan) -> bytes:

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 
+from pipeline.kafka import ensure_topics
+from pipeline.settings import KafkaSettings
 from sandbox.container import ContainerEnvironment, Containers
 from sandbox.hardening import GVISOR
 from sandbox.spec import MIB, Limits
 from tests.support.docker import require_gvisor
+from tests.support.ports import accepts_connections, free_port
+from tests.support.processes import running
 from tests.support.sandbox import START, Repository, make_repository
+from tests.support.stack import kafka_command, require_kafka
 
 IMAGE = "pr-telemetry/sandbox-python:3.11"
 RUNTIMES = ("runc", GVISOR)
@@ -52,3 +58,14 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Repository:
 @pytest.fixture
 def repos(repository: Repository) -> Path:
     return repository.folder.parent
+
+
+@pytest.fixture(scope="module")
+def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaSettings]:
+    """A broker for one module: topic names are fixed, and another module's records are not to be met."""
+    require_kafka()
+    folder, port = tmp_path_factory.mktemp("kafka"), free_port()
+    with running(kafka_command(port, folder), folder / "kafka.log", lambda: accepts_connections(port)):
+        settings = KafkaSettings(kafka_bootstrap=f"127.0.0.1:{port}")
+        asyncio.run(ensure_topics(settings))
+        yield settings

@@ -8,7 +8,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ import pytest
 from pipeline.clickhouse import ClickHouse, QueryFailed
 from pipeline.clock import now_us
 from pipeline.ids import new_trace_id
-from pipeline.kafka import ensure_topics, make_producer
+from pipeline.kafka import make_producer
 from pipeline.logreader import since
 from pipeline.selection import Selection, traces_of
 from pipeline.settings import ClickHouseSettings, KafkaSettings
@@ -29,10 +29,8 @@ from sinks.blocks import Entry, block_of, columns
 from sinks.migrate import migrate
 from sinks.rows import Position, rows_of
 from tests.support.finished import example, example_document
-from tests.support.ports import accepts_connections, free_port
-from tests.support.processes import running
 from tests.support.sandbox import FIXED, START, Repository, assembled, edits
-from tests.support.stack import ANALYST_PASSWORD, kafka_command, require_kafka
+from tests.support.stack import ANALYST_PASSWORD
 
 pytestmark = pytest.mark.integration
 ROOT = Path(__file__).parents[3]
@@ -44,16 +42,6 @@ TESTS = (
         id="tests/test_calc.py::test_sub", before="passed", after="passed", category="pass_to_pass", suite="original"
     ),
 )
-
-
-@pytest.fixture(scope="module")
-def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaSettings]:
-    require_kafka()
-    folder, port = tmp_path_factory.mktemp("kafka"), free_port()
-    with running(kafka_command(port, folder), folder / "kafka.log", lambda: accepts_connections(port)):
-        settings = KafkaSettings(kafka_bootstrap=f"127.0.0.1:{port}")
-        asyncio.run(ensure_topics(settings))
-        yield settings
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from aiokafka import AIOKafkaConsumer
 
 from pipeline.canonical import digest
 from pipeline.ids import new_trace_id
-from pipeline.kafka import ensure_topics, make_consumer, make_producer
+from pipeline.kafka import make_consumer, make_producer
 from pipeline.objectstore import FolderStore
 from pipeline.redacted import placeholder
 from pipeline.settings import KafkaSettings
@@ -25,10 +25,8 @@ from schemas.codec import decode, encode
 from schemas.records import TraceAssembled, TraceValidated
 from schemas.topics import TRACE_ASSEMBLED, TRACE_VALIDATED
 from tests.support.docker import require_gvisor
-from tests.support.ports import accepts_connections, free_port
-from tests.support.processes import Process, running, start
+from tests.support.processes import Process, start
 from tests.support.sandbox import CALC, FIXED, START, Repository, assembled, edits, workspace_key
-from tests.support.stack import kafka_command, require_kafka
 
 pytestmark = pytest.mark.integration
 PATIENCE_S = 60
@@ -81,16 +79,6 @@ class Lab:
         ordered = [found[revision.trace_id] for revision in revisions]
         assert [(v.revision, v.head, v.run_id) for v in ordered] == [(r.revision, r.head, "live") for r in revisions]
         return ["/".join(filter(None, (v.verdict, v.level, v.reason))) for v in ordered]
-
-
-@pytest.fixture(scope="module")
-def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaSettings]:
-    require_kafka()
-    folder, port = tmp_path_factory.mktemp("kafka"), free_port()
-    with running(kafka_command(port, folder), folder / "kafka.log", lambda: accepts_connections(port)):
-        settings = KafkaSettings(kafka_bootstrap=f"127.0.0.1:{port}")
-        asyncio.run(ensure_topics(settings))
-        yield settings
 
 
 @pytest.fixture
