@@ -15,7 +15,6 @@ from pipeline.canonical import digest, dumps, loads
 from pipeline.errors import Invalid
 from pipeline.merkle import leaf_hash
 from pipeline.objectstore import derived_key
-from schemas.codec import plain
 from schemas.records import Record, TraceAssembled, TraceJudged, TraceValidated
 
 ASSEMBLED, VALIDATED, JUDGED = "assembled", "validated", "judged"
@@ -53,22 +52,24 @@ def leaf_of(record: Record) -> Leaf:
     if not isinstance(record, TraceAssembled | TraceValidated | TraceJudged):
         raise Invalid(f"a {type(record).__name__} has no leaf")
     kind = KINDS[type(record)]
-    defaults = {field.name: field.default for field in dataclasses.fields(record)}
-    said = (name for name, default in defaults.items() if getattr(record, name) != default)
-    whole = plain(record)
-    fields = {name: whole[name] for name in said if name not in TRAVELS_APART}
+    fields = {name: value for name, value in _said(record).items() if name not in TRAVELS_APART}
     try:
         if isinstance(record, TraceAssembled):
             fields["metrics"] = loads(record.metrics)
-        content = dumps(_present(fields))
+        content = dumps(fields)
     except (ValueError, TypeError) as error:
         raise Invalid(f"{type(record).__name__} of {record.trace_id} is no JSON: {error}") from error
     data = leaf_data(kind, record.trace_id, record.revision, record.head, content)
     return Leaf(kind, record.trace_id, record.revision, data, content)
 
 
-def _present(value: Any) -> Any:
-    """Without nulls, at any depth."""
-    if isinstance(value, dict):
-        return {name: _present(item) for name, item in value.items() if item is not None}
-    return [_present(item) for item in value] if isinstance(value, list | tuple) else value
+def _said(record: Any) -> dict[str, Any]:
+    """What a record says by name, nested ones too, without the fields that say no more than their default."""
+    values = ((field, getattr(record, field.name)) for field in dataclasses.fields(record))
+    return {field.name: _plain(value) for field, value in values if value != field.default}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return [_plain(item) for item in value]
+    return _said(value) if dataclasses.is_dataclass(value) else value

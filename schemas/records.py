@@ -197,6 +197,14 @@ class TraceValidated:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Quote:
+    """Words of an event that a grade rests on."""
+
+    seq: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Grade:
     """One criterion's grade."""
 
@@ -205,6 +213,17 @@ class Grade:
     weight: int
     rationale: str
     cited_seqs: tuple[int, ...]
+    quotes: tuple[Quote, ...] = ()
+    votes: tuple[int | None, ...] = ()
+    spread: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Suspicion:
+    """Text in the trace that seems to be meant for the judge."""
+
+    rule: str
+    seq: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -231,6 +250,13 @@ class TraceJudged:
     evidence_ref: str | None = None
     started_at_us: int
     duration_us: int
+    cost_nano_usd: int | None = None
+    calls: int = 0
+    left_out_characters: int = 0
+    left_out_events: int = 0
+    suspicions: tuple[Suspicion, ...] = ()
+    jurors: tuple[str, ...] = ()
+    cached_from: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -303,6 +329,23 @@ class RunManifest:
     seed: int
     created_by: str
     created_at_us: int
+    rubric: bytes = b""
+    judge: bytes = b""
+    traces: int = 0
+    plan_ref: str | None = None
+    plan_digest: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunStateChanged:
+    """A re-score run began, was held, went on, ended, or was put away."""
+
+    run_id: str
+    project: str
+    state: str
+    detail: dict[str, str]
+    changed_by: str
+    changed_at_us: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -366,6 +409,7 @@ Record = (
     | ProjectPolicy
     | TokenRevoked
     | RunManifest
+    | RunStateChanged
     | RunPromoted
     | AuditEntry
     | EventRejected
@@ -389,6 +433,7 @@ RECORDS: dict[str, type[Record]] = {
         ProjectPolicy,
         TokenRevoked,
         RunManifest,
+        RunStateChanged,
         RunPromoted,
         AuditEntry,
         EventRejected,

@@ -42,7 +42,7 @@ TRACE_ASSEMBLED = Topic(
 )
 TRACE_VALIDATED = Topic("trace-validated", ("TraceValidated",), "trace_id", ("sandbox",), ("sinks", "notary"))
 TRACE_JUDGED = Topic("trace-judged", ("TraceJudged",), "trace_id", ("judge",), ("sinks", "notary"))
-RESCORES = Topic("rescores", ("TraceJudged",), "trace_id", (), ("sinks", "notary"))
+RESCORES = Topic("rescores", ("TraceJudged",), "trace_id", ("judge", "cli"), ("sinks", "notary"))
 INTEGRITY_LOG = Topic(
     "integrity-log",
     ("LeafAppended", "CheckpointSigned"),
@@ -54,10 +54,10 @@ INTEGRITY_LOG = Topic(
 )
 CONTROL = Topic(
     "control",
-    ("ApiKeyRecorded", "ProjectPolicy", "TokenRevoked", "RunManifest", "RunPromoted"),
+    ("ApiKeyRecorded", "ProjectPolicy", "TokenRevoked", "RunManifest", "RunStateChanged", "RunPromoted"),
     "kind/id",
-    ("ingest_gateway", "cli"),
-    ("ingest_gateway", "cli"),
+    ("ingest_gateway", "cli", "judge"),
+    ("ingest_gateway", "cli", "judge"),
     partitions=(1, 1),
     cleanup="compact",
     retention_ms=-1,

@@ -206,6 +206,9 @@ def _judged(record: TraceJudged, _document: object) -> Rows:
         "grades.weight": [grade.weight for grade in record.grades],
         "grades.rationale": [grade.rationale for grade in record.grades],
         "grades.cited_seqs": [list(grade.cited_seqs) for grade in record.grades],
+        "grades.quotes": [[(quote.seq, quote.text) for quote in grade.quotes] for grade in record.grades],
+        "grades.votes": [list(grade.votes) for grade in record.grades],
+        "grades.spread": [grade.spread for grade in record.grades],
         "rubric_id": record.rubric_id,
         "rubric_version": record.rubric_version,
         "judge": record.judge,
@@ -215,6 +218,13 @@ def _judged(record: TraceJudged, _document: object) -> Rows:
         "evidence_ref": record.evidence_ref or "",
         "started_at": record.started_at_us,
         "duration_us": record.duration_us,
+        "cost_nano_usd": record.cost_nano_usd,
+        "calls": record.calls,
+        "left_out_characters": record.left_out_characters,
+        "left_out_events": record.left_out_events,
+        "suspicions": [(suspicion.rule, suspicion.seq) for suspicion in record.suspicions],
+        "jurors": list(record.jurors),
+        "cached_from": record.cached_from or "",
     }
     return {"judgements": [row]}
 

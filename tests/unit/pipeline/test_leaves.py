@@ -20,7 +20,7 @@ EXAMPLES = load_examples()
 GOLDEN = {
     "TraceAssembled": "4b6f4c4cbd1b1c33f36fca63727e245484cc4ffe68090d8bc45d55da4d0701d4",
     "TraceValidated": "b01e3d553ff7860d82a09d703c9758abe66a93d40c00a99da1f25ecb48f3b8e6",
-    "TraceJudged": "de4122aaf2c302331f0cf7fdae3263655ea59bf7b9c6a3a49f6aada1c401dc83",
+    "TraceJudged": "7f90ae98e2922a1924a19bb14248c39d97b3d61f36a118360e28215f5dedc437",
 }
 
 
@@ -29,12 +29,20 @@ def test_the_leaves_of_the_examples_are_the_ones_of_old(name: str) -> None:
     assert leaf_of(EXAMPLES[name]).hash.hex() == GOLDEN[name]
 
 
-def test_a_field_that_came_later_changes_no_leaf_of_before() -> None:
+def test_a_verdict_s_field_that_came_later_changes_no_leaf_of_before() -> None:
     later = ("claims_reproduced", "claims_compared", "claims_incomparable", "claims", "reproduced", "compared_with")
     defaults = {field.name: field.default for field in dataclasses.fields(TraceValidated) if field.name in later}
     today: Any = EXAMPLES["TraceValidated"]
     old = dataclasses.replace(today, **defaults)
     assert leaf_of(old).hash.hex() == "552d678a651cefb144760b05676d3033f056c568ff717090a29a0def030d4484"
+
+
+def test_a_score_s_field_that_came_later_changes_no_leaf_of_before_at_any_depth() -> None:
+    today = EXAMPLES["TraceJudged"]
+    assert isinstance(today, TraceJudged)
+    grades = tuple(dataclasses.replace(grade, quotes=(), votes=(), spread=None) for grade in today.grades)
+    old = dataclasses.replace(today, grades=grades, suspicions=())
+    assert leaf_of(old).hash.hex() == "de4122aaf2c302331f0cf7fdae3263655ea59bf7b9c6a3a49f6aada1c401dc83"
 
 
 @pytest.mark.parametrize("name", GOLDEN)
