@@ -70,7 +70,7 @@ def messages(session: Session) -> str:
 def answer(session: Session) -> str:
     """An answer in the demanded form, with the heuristic judge's words."""
     read = document(session)
-    grades = grade(RUBRIC, features(read), tuple(event["seq"] for event in read["events"]))
+    grades = grade(RUBRIC, features(read), {event["seq"]: event["type"] for event in read["events"]})
     said = {g.criterion: {"rationale": g.rationale, "cited_seqs": g.cited_seqs, "grade": g.grade} for g in grades}
     return dumps(said).decode()
 

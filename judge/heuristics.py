@@ -4,11 +4,12 @@ Each grade comes with its reasons in words and the seqs that show them. Process 
 run said, so no result can move a grade. The same trace gets the same grades.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from judge.features import Features, Seqs
-from judge.rubric import Rubric
+from judge.rubric import Criterion, Rubric
+from judge.scoring import within_evidence
 from schemas.records import Grade
 
 LONG_SEARCH = 30
@@ -16,13 +17,16 @@ VERY_LONG_SEARCH = 60
 """Different actions for each change of source code."""
 NEARLY_ALL = 0.8
 MOST_CITED = 12
+LEAST_WEIGHT = 500
+"""Per mille of a rubric's weight that must be gradable for its score to mean something."""
+NO_LADDER = "this criterion cannot be graded by form; it needs a judge that reads"
 
 
 @dataclass(frozen=True, slots=True)
 class Opinion:
     """A grade, why, and the seqs of the events that show it."""
 
-    grade: int
+    grade: int | None
     reasons: tuple[str, ...]
     seqs: Seqs
 
@@ -178,35 +182,52 @@ CRITERIA: dict[str, Callable[[Features], Opinion]] = {
 
 
 class NoHeuristic(ValueError):
-    """The rubric has a criterion that this judge cannot grade."""
+    """This judge can grade too little of the rubric for a score."""
+
+
+def graded_by_form(rubric: Rubric) -> tuple[str, ...]:
+    """The ids of the rubric's criteria that this judge can grade, in the rubric's order."""
+    return tuple(criterion.id for criterion in rubric.criteria if criterion.id in CRITERIA)
 
 
 def check_rubric(rubric: Rubric) -> None:
-    """Raises NoHeuristic when a criterion of the rubric is none of ours."""
-    if unknown := [criterion.id for criterion in rubric.criteria if criterion.id not in CRITERIA]:
-        raise NoHeuristic(f"the heuristic judge cannot grade {', '.join(unknown)}; it knows {', '.join(CRITERIA)}")
+    """Raises NoHeuristic when the criteria that this judge can grade have less than half of the weight.
 
-
-def grade(rubric: Rubric, features: Features, seqs: Seqs) -> tuple[Grade, ...]:
-    """One grade for each criterion, uncapped. `seqs` are all of the trace's (at least one), in order.
-
-    A grade that rests on the whole session cites its first and last event.
+    The others get no grade. A score of the smaller part would not be a score by this rubric.
     """
-    graded = []
-    for criterion in rubric.criteria:
-        opinion = CRITERIA[criterion.id](features)
-        cited = opinion.seqs or tuple(dict.fromkeys((seqs[0], seqs[-1])))
-        rationale = "; ".join(opinion.reasons).capitalize() + "."
-        graded.append(
-            Grade(
-                criterion=criterion.id,
-                grade=opinion.grade,
-                weight=criterion.weight_per_mille,
-                rationale=rationale,
-                cited_seqs=cited,
-            )
+    known = graded_by_form(rubric)
+    weight = sum(criterion.weight_per_mille for criterion in rubric.criteria if criterion.id in known)
+    if weight < LEAST_WEIGHT:
+        unknown = [criterion.id for criterion in rubric.criteria if criterion.id not in known]
+        raise NoHeuristic(
+            f"the heuristic judge can grade {weight} of 1000 per mille of {rubric.id} {rubric.version}, and needs"
+            f" {LEAST_WEIGHT}: it cannot grade {', '.join(unknown)}; it knows {', '.join(CRITERIA)}"
         )
-    return tuple(graded)
+
+
+def grade(rubric: Rubric, features: Features, type_by_seq: Mapping[int, str]) -> tuple[Grade, ...]:
+    """One grade for each criterion, uncapped; `type_by_seq` has the type of every event (at least one), in order.
+
+    A grade that rests on the whole session cites its first and last event. A criterion that this judge cannot grade
+    has no grade, and says so.
+    """
+    seqs = tuple(type_by_seq)
+    ends = tuple(dict.fromkeys((seqs[0], seqs[-1])))
+    return tuple(
+        within_evidence(_graded(criterion, features, ends), criterion, type_by_seq) for criterion in rubric.criteria
+    )
+
+
+def _graded(criterion: Criterion, features: Features, ends: Seqs) -> Grade:
+    ladder = CRITERIA.get(criterion.id)
+    opinion = ladder(features) if ladder else Opinion(None, (NO_LADDER,), ())
+    return Grade(
+        criterion=criterion.id,
+        grade=opinion.grade,
+        weight=criterion.weight_per_mille,
+        rationale="; ".join(opinion.reasons).capitalize() + ".",
+        cited_seqs=opinion.seqs or (ends if ladder else ()),
+    )
 
 
 def _said(grade: int, *remarks: Remark) -> Opinion:

@@ -19,7 +19,8 @@ from pipeline.objectstore import ObjectStore, derived_key
 from schemas.records import Grade
 
 HEURISTIC_SOURCES = (
-    "commands", "dangers", "diffs", "features", "heuristics", "hygiene", "links", "phrases", "shell", "timeline",
+    "commands", "dangers", "diffs", "features", "heuristics", "hygiene", "links", "phrases", "scoring",
+    "shell", "timeline",
 )  # fmt: skip
 
 
@@ -48,7 +49,7 @@ class Judge(Protocol):
 
 
 class HeuristicJudge:
-    """Grades from features alone: free, offline, the same every time. Raises NoHeuristic for an unknown criterion."""
+    """Grades from features alone: free, offline, the same every time. Raises NoHeuristic where it grades too little."""
 
     kind = "heuristic"
     model: str | None = None
@@ -59,8 +60,8 @@ class HeuristicJudge:
         self.digest = digest_of({"code": _code_digest(), "kind": self.kind, "rubric": rubric.digest()})
 
     async def judge(self, document: Mapping[str, Any], features: Features, /) -> Judgement:
-        seqs = tuple(event["seq"] for event in document["events"])
-        return Judgement(heuristics.grade(self.rubric, features, seqs))
+        type_by_seq = {event["seq"]: event["type"] for event in document["events"]}
+        return Judgement(heuristics.grade(self.rubric, features, type_by_seq))
 
 
 class ModelJudge:

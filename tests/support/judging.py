@@ -11,7 +11,7 @@ import zstandard
 from clients.recorded import Session
 from judge import heuristics
 from judge.features import features
-from judge.rubric import load
+from judge.rubric import Rubric, load
 from judge.scoring import capped
 from pipeline.canonical import digest, dumps
 from schemas.events import EVENT_ADAPTER
@@ -99,16 +99,20 @@ def careful_session() -> dict[str, Any]:
     )
 
 
-def graded(doc: Mapping[str, Any]) -> dict[str, Grade]:
+def types(doc: Mapping[str, Any]) -> dict[int, str]:
+    """The type of each event by its seq."""
+    return {event["seq"]: event["type"] for event in doc["events"]}
+
+
+def graded(doc: Mapping[str, Any], rubric: Rubric = RUBRIC) -> dict[str, Grade]:
     """The heuristic judge's grades by criterion, caps applied."""
     found = features(doc)
-    seqs = tuple(event["seq"] for event in doc["events"])
-    return {grade.criterion: grade for grade in capped(heuristics.grade(RUBRIC, found, seqs), RUBRIC, found)}
+    return {grade.criterion: grade for grade in capped(heuristics.grade(rubric, found, types(doc)), rubric, found)}
 
 
-def numbers(doc: Mapping[str, Any]) -> dict[str, int | None]:
+def numbers(doc: Mapping[str, Any], rubric: Rubric = RUBRIC) -> dict[str, int | None]:
     """The bare grades by criterion."""
-    return {name: grade.grade for name, grade in graded(doc).items()}
+    return {name: grade.grade for name, grade in graded(doc, rubric).items()}
 
 
 def without(doc: Mapping[str, Any], event_type: str) -> dict[str, Any]:

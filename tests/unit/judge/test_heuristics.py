@@ -6,7 +6,8 @@ import pytest
 
 from clients.importers import import_session
 from examples.stories import STORIES
-from judge.heuristics import CRITERIA, NoHeuristic, check_rubric
+from judge.heuristics import NoHeuristic, check_rubric, graded_by_form
+from judge.rubric import Evidence, Rubric
 from judge.scoring import overall_milli
 from tests.support.data import REAL_SESSIONS
 from tests.support.judging import (
@@ -100,7 +101,9 @@ def test_every_grade_gives_reasons_and_cites_events_of_the_trace() -> None:
 
 def test_a_careful_session_earns_everything_and_its_actions_alone_little() -> None:
     assert overall_milli(graded(careful_session()).values()) == 5000
-    assert overall_milli(graded(without(careful_session(), "rationale_note")).values()) < 3800
+    bare = overall_milli(graded(without(careful_session(), "rationale_note")).values())
+    assert bare is not None
+    assert bare < 3800
 
 
 def test_a_cap_says_why_and_cites_its_events() -> None:
@@ -124,8 +127,47 @@ def test_real_agent_sessions_are_read_from_their_free_text(path: Any) -> None:
     assert all(grade is not None and grade >= 2 for grade in grades.values())
 
 
-def test_a_criterion_without_heuristic_is_refused_at_the_start() -> None:
-    strange = RUBRIC.criteria[0].model_copy(update={"id": "elegance"})
-    with pytest.raises(NoHeuristic, match="elegance"):
-        check_rubric(RUBRIC.model_copy(update={"criteria": [strange, *RUBRIC.criteria[1:]]}))
-    assert {criterion.id for criterion in RUBRIC.criteria} == set(CRITERIA)
+def without_ladder(*ids: str) -> Rubric:
+    """Rubric 1.0 with criteria that nobody can grade by form in the place of some."""
+    criteria = [
+        criterion.model_copy(update={"id": f"elegance_{criterion.id}"}) if criterion.id in ids else criterion
+        for criterion in RUBRIC.criteria
+    ]
+    return RUBRIC.model_copy(update={"criteria": criteria})
+
+
+def test_a_criterion_without_ladder_has_no_grade_and_no_part_in_the_score() -> None:
+    rubric = without_ladder("efficiency")
+    check_rubric(rubric)
+    grades = graded(careful_session(), rubric)
+    strange = grades["elegance_efficiency"]
+    assert (strange.grade, strange.cited_seqs) == (None, ())
+    assert "cannot be graded by form" in strange.rationale
+    assert overall_milli(grades.values()) == 5000
+
+
+def test_a_rubric_of_which_less_than_half_can_be_graded_is_refused_at_the_start() -> None:
+    check_rubric(without_ladder("causal_linking", "problem_understanding"))
+    with pytest.raises(NoHeuristic, match=r"350 of 1000 per mille of bug-fix-process 1.0, .*elegance_causal_linking"):
+        check_rubric(without_ladder("causal_linking", "problem_understanding", "experiment_design"))
+
+
+def test_rubric_1_0_can_be_graded_as_a_whole() -> None:
+    assert graded_by_form(RUBRIC) == tuple(criterion.id for criterion in RUBRIC.criteria)
+
+
+def demanding(*rules: Evidence) -> Rubric:
+    """Rubric 1.0 whose efficiency needs evidence."""
+    criteria = [
+        criterion.model_copy(update={"required_evidence": list(rules)}) if criterion.id == "efficiency" else criterion
+        for criterion in RUBRIC.criteria
+    ]
+    return RUBRIC.model_copy(update={"criteria": criteria})
+
+
+def test_a_grade_of_this_judge_goes_no_higher_than_its_citations_allow() -> None:
+    doc = document(cmd("ls"), edit(), check())
+    rubric = demanding(Evidence(from_grade=4, cites=["commit"]), Evidence(from_grade=2, cites=["cmd_run"]))
+    grade = graded(doc, rubric)["efficiency"]
+    assert (graded(doc)["efficiency"].grade, grade.grade) == (5, 3)
+    assert grade.rationale.endswith(" Held at 3: a grade from 4 upward must cite a commit.")
