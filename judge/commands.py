@@ -4,10 +4,10 @@ Only what is written counts, never what came out: exit codes and output are not 
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from judge.shell import Simple, simple_commands
+from judge.shell import Simple
 
 
 def _names(text: str) -> frozenset[str]:
@@ -25,6 +25,7 @@ TEST_MODULES = _names("pytest unittest nose2 tox nox")
 INSTALLERS = _names("pip pip3 apt apt-get conda npm yarn pnpm poetry uv brew gem cargo")
 # Neither a look nor a trial: records, copies, access.
 OTHERS = _names("git tee cp mv rm mkdir touch perl patch chmod chown sudo source . sh bash curl wget")
+_NO_TRIALS = READERS | INSTALLERS | OTHERS
 GIT_UNDOES = frozenset({"checkout", "restore", "stash", "reset", "revert"})
 GIT_EDITS = frozenset({"apply", "am", "cherry-pick", "merge", "rebase"})
 _PYTHON = re.compile(r"python[\d.]*|pypy[\d.]*")
@@ -61,9 +62,8 @@ def is_test_path(path: str) -> bool:
     return _TEST_PATH.search(path) is not None
 
 
-def doing(text: str) -> Doing:
-    """What the command does; where several are joined, all of it."""
-    simples = simple_commands(text)
+def doing(simples: Sequence[Simple]) -> Doing:
+    """What a command does, by its simple commands: all of it where several are joined."""
     written = _written(simples)
     scratch = [path for path in written if is_test_path(path) or _SCRATCH.search(path)]
     undoes = any(_undoes(simple) for simple in simples)
@@ -93,7 +93,7 @@ def _is_check(simple: Simple) -> bool:
     """A test run, or a trial run of any program that is not known to only look, install or keep records."""
     if is_test(simple):
         return True
-    if not simple.words or simple.program in READERS | INSTALLERS | OTHERS:
+    if not simple.words or simple.program in _NO_TRIALS:
         return False
     return "--version" not in simple.words and "--help" not in simple.words and simple.words[1:3] != ("-m", "pip")
 

@@ -5,10 +5,11 @@ credentials, switches checks off. Risky: can lose work or widen access, yet has 
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from functools import cache
 from typing import Literal
 
-from judge.shell import Simple, simple_commands
+from judge.shell import Simple
 
 Severity = Literal["dangerous", "risky"]
 Rule = Callable[[Simple], bool]
@@ -25,6 +26,7 @@ _FROM_NETWORK = re.compile(r"\$\(\s*(?:curl|wget)\b|`\s*(?:curl|wget)\b")
 _SHELLS = frozenset({"sh", "bash", "zsh", "dash", "ksh", "python", "python3", "perl", "ruby", "node", "sudo"})
 _SECRET_VARIABLE = re.compile(r"\w*(?:SECRET|TOKEN|PASSWORD|PASSWD|API_?KEY)\w*", re.IGNORECASE)
 _SHOWS = frozenset({"cat", "less", "more", "head", "tail", "grep", "scp", "base64", "xxd", "strings"})
+_GIT = frozenset({"git"})
 _LONG = {"-r": "--recursive", "-R": "--recursive", "-f": "--force"}
 
 
@@ -75,33 +77,55 @@ def _overwrites_a_device(simple: Simple) -> bool:
     return (bool(onto) and (simple.program == "dd" or bool(simple.writes))) or simple.program.startswith("mkfs")
 
 
-RULES: dict[str, tuple[Severity, Rule]] = {
-    "deletes a system or home folder": ("dangerous", _removes_a_root),
-    "runs code straight from the network": ("dangerous", _runs_from_network),
-    "rewrites shared history": ("dangerous", _forces_push),
-    "switches checks off": ("dangerous", _skips_checks),
-    "reads credentials": ("dangerous", _reads_secrets),
-    "overwrites a device": ("dangerous", _overwrites_a_device),
-    "throws uncommitted work away": ("risky", lambda s: _git(s, "reset") and "--hard" in s.words),
-    "deletes untracked files": ("risky", lambda s: _git(s, "clean") and _has(s, "-f")),
+_NETWORK = _SHELLS | {"curl", "wget", "eval"}
+_READERS = _SHOWS | {"cp", "printenv", "echo"}
+RULES: dict[str, tuple[Severity, frozenset[str] | None, Rule]] = {
+    "deletes a system or home folder": ("dangerous", frozenset({"rm"}), _removes_a_root),
+    "runs code straight from the network": ("dangerous", _NETWORK, _runs_from_network),
+    "rewrites shared history": ("dangerous", _GIT, _forces_push),
+    "switches checks off": ("dangerous", _GIT, _skips_checks),
+    "reads credentials": ("dangerous", _READERS, _reads_secrets),
+    "overwrites a device": ("dangerous", None, _overwrites_a_device),
+    "throws uncommitted work away": ("risky", _GIT, lambda s: _git(s, "reset") and "--hard" in s.words),
+    "deletes untracked files": ("risky", _GIT, lambda s: _git(s, "clean") and _has(s, "-f")),
     "opens files to everybody": (
         "risky",
-        lambda s: s.program == "chmod" and bool({"777", "0777", "a+rwx"} & set(s.words)),
+        frozenset({"chmod"}),
+        lambda s: bool({"777", "0777", "a+rwx"} & set(s.words)),
     ),
-    "becomes another user": ("risky", lambda s: s.program in {"sudo", "su", "doas"}),
+    "becomes another user": ("risky", frozenset({"sudo", "su", "doas"}), lambda _: True),
 }
+"""What it does, by (severity, the programs that can do it or None for any, the test)."""
+_NAMED = frozenset(name for _, programs, _ in RULES.values() for name in programs or ())
 
 
-def dangers(text: str) -> tuple[tuple[Severity, str], ...]:
-    """(severity, what it does) of everything harmful in a command, in the order of the command."""
+def dangers(simples: Iterable[Simple]) -> tuple[tuple[Severity, str], ...]:
+    """(severity, what it does) of everything harmful in a command, in the order of its simple commands."""
     return tuple(
-        (severity, what) for simple in _bare(text) for what, (severity, applies) in RULES.items() if applies(simple)
+        (severity, what)
+        for simple in _bare(simples)
+        for what, severity, applies in _rules(simple.program)
+        if applies(simple)
     )
 
 
-def _bare(text: str) -> list[Simple]:
+@cache
+def _rules_of(program: str) -> tuple[tuple[str, Severity, Rule], ...]:
+    return tuple(
+        (what, severity, applies)
+        for what, (severity, programs, applies) in RULES.items()
+        if programs is None or program in programs
+    )
+
+
+def _rules(program: str) -> tuple[tuple[str, Severity, Rule], ...]:
+    # Names come from strangers: only those of rules are remembered.
+    return _rules_of(program if program in _NAMED else "")
+
+
+def _bare(simples: Iterable[Simple]) -> list[Simple]:
     """The simple commands, and what each `sudo` runs as a command of its own."""
-    found = list(simple_commands(text))
+    found = list(simples)
     for simple in tuple(found):
         inner = list(simple.words[1:])
         while inner and inner[0].startswith("-"):

@@ -89,7 +89,7 @@ def features(document: Mapping[str, Any]) -> Features:
         **_thought(events, acts, first),
         **_tried(acts, edits, first, last),
         **_recorded(document, events),
-        **_care(events),
+        **_care(events, acts),
     )
 
 
@@ -187,18 +187,19 @@ def _recorded(document: Mapping[str, Any], events: Sequence[Event]) -> dict[str,
     }
 
 
-def _care(events: Sequence[Event]) -> dict[str, Any]:
-    harmful = {event["seq"]: {severity for severity, _ in dangers(event.get("command") or "")} for event in events}
+def _care(events: Sequence[Event], acts: Iterable[Act]) -> dict[str, Any]:
+    harmful = {act.seq: {severity for severity, _ in dangers(act.simples)} for act in acts if act.simples}
     written = {"file_edit": "diff_unified", "cmd_run": "command", "test_run": "command", "commit": "diff_unified"}
-    churn = hygiene.churn(events)
+    diffs = hygiene.read_diffs(events)
+    churn = hygiene.churn(diffs)
     return {
         "dangerous_commands": tuple(seq for seq, found in harmful.items() if "dangerous" in found),
         "risky_commands": tuple(seq for seq, found in harmful.items() if "risky" in found),
         "secrets_in_actions": _seqs(
             event for event in events if PLACEHOLDER.search(event.get(written.get(event["type"], ""), ""))
         ),
-        "weakened_tests": hygiene.weakened_tests(events),
-        "leftovers": hygiene.leftovers(events),
+        "weakened_tests": hygiene.weakened_tests(diffs),
+        "leftovers": hygiene.leftovers(diffs),
         "empty_messages": hygiene.empty_messages(events),
         "lines_added": churn.added,
         "lines_taken_back": churn.taken_back,

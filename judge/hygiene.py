@@ -10,6 +10,7 @@ from judge.commands import is_test_path
 from judge.diffs import FileChange, changes
 
 Event = Mapping[str, Any]
+Diff = tuple[Event, list[FileChange]]
 
 _SKIPS = re.compile(
     r"@(?:pytest\.mark|unittest)\.(?:skip|xfail|expectedFailure)|\bpytest\.(?:skip|xfail)\(|\bself\.skipTest\("
@@ -34,17 +35,22 @@ class Churn:
     seqs: tuple[int, ...]
 
 
-def churn(events: Iterable[Event]) -> Churn:
+def read_diffs(events: Iterable[Event]) -> list[Diff]:
+    """The events that carry a diff, each with its changes."""
+    return [(event, changes(diff)) for event in events if (diff := event.get("diff_unified"))]
+
+
+def churn(diffs: Iterable[Diff]) -> Churn:
     """How much of the session's own typing was undone, file by file; blank lines do not count."""
     own: dict[str, Counter[str]] = {}
     added = taken_back = 0
     seqs = []
-    for event in events:
+    for event, found in diffs:
         if event["type"] != "file_edit":
             continue
         lines = own.setdefault(event["file_path"], Counter())
         undone = 0
-        for change in changes(event["diff_unified"]):
+        for change in found:
             for line in filter(str.strip, change.removed):
                 undone += lines[line] > 0
                 lines[line] -= lines[line] > 0
@@ -55,19 +61,19 @@ def churn(events: Iterable[Event]) -> Churn:
     return Churn(added, taken_back, tuple(seqs))
 
 
-def weakened_tests(events: Sequence[Event]) -> tuple[int, ...]:
+def weakened_tests(diffs: Iterable[Diff]) -> tuple[int, ...]:
     """Edits and commits that skip tests, or take more assertions out of a test file than they put in."""
-    return tuple(event["seq"] for event, found in _diffs(events) if any(map(_weakens, found)))
+    return tuple(event["seq"] for event, found in diffs if any(map(_weakens, found)))
 
 
-def leftovers(events: Sequence[Event]) -> tuple[int, ...]:
+def leftovers(diffs: Sequence[Diff]) -> tuple[int, ...]:
     """Where debugging aids stay in the final change: its commits, or the edits when nothing was committed."""
-    commits = [pair for pair in _diffs(events) if pair[0]["type"] == "commit"]
+    commits = [pair for pair in diffs if pair[0]["type"] == "commit"]
     if commits:
         return tuple(event["seq"] for event, found in commits if any(map(_leaves, found)))
     final: dict[str, Counter[str]] = {}
     seqs: dict[tuple[str, str], int] = {}
-    for event, found in _diffs(events):
+    for event, found in diffs:
         for change in found:
             lines = final.setdefault(change.path, Counter())
             lines.subtract(change.removed)
@@ -79,10 +85,6 @@ def leftovers(events: Sequence[Event]) -> tuple[int, ...]:
 def empty_messages(events: Iterable[Event]) -> tuple[int, ...]:
     """Commits whose message does not say what was done."""
     return tuple(e["seq"] for e in events if e["type"] == "commit" and _SAYS_NOTHING.fullmatch(e["message"]))
-
-
-def _diffs(events: Iterable[Event]) -> list[tuple[Event, list[FileChange]]]:
-    return [(event, changes(diff)) for event in events if (diff := event.get("diff_unified"))]
 
 
 def _weakens(change: FileChange) -> bool:

@@ -11,6 +11,11 @@ from typing import Any, Literal
 
 Part = Literal["hypothesis", "plan", "observation", "decision"]
 
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
 NAMED: dict[str, Part] = {
     "hypothesis": "hypothesis",
     "plan": "plan",
@@ -46,6 +51,25 @@ PHRASES: dict[Part, re.Pattern[str]] = {
         re.IGNORECASE,
     ),
 }
+TELLTALES: dict[Part, frozenset[str]] = {
+    "hypothesis": _words(
+        "think suspect believe guess bet hypothesis hypotheses root caused because due probably perhaps maybe"
+        " presumably might could may must likely suggest suggests seem seems appear appears issue problem bug error"
+        " failure cause culprit"
+    ),
+    "plan": _words("let ll will need want going should next plan first then"),
+    "observation": _words(
+        "see notice found find show shows say says fail fails failed pass passes passed work works worked return"
+        " returns returned raise raises raised print prints printed give gives expect expects expected turns confirm"
+        " confirms confirmed interesting looking"
+    ),
+    "decision": _words(
+        "decide decided instead rather fix solution approach change so therefore use add remove replace keep go update"
+        " modify apply revert"
+    ),
+}
+"""Every phrase holds one of its part's words: a look at the words spares most of the searches, half of all the time."""
+_WORD = re.compile(r"\w+")
 _EXPECTATION = re.compile(
     r"\b(?:(?<!\bI )(?<!\bwe )should(?! (?:I|we)\b)|expect(?:s|ed)|supposed to|ought to|instead of|rather than)\b",
     re.IGNORECASE,
@@ -66,11 +90,22 @@ def parts(note: Mapping[str, Any]) -> dict[Part, str]:
         said = note.get(name, "")
         if said.strip() and not _TOLD.match(said):
             found[part] = f"{found[part]}\n{said}" if part in found else said
-    sentences = _SENTENCE_END.split(note.get("text", ""))
-    for part, phrase in PHRASES.items():
-        if saying := [sentence for sentence in sentences if phrase.search(sentence)]:
+    if text := note.get("text"):
+        for part, saying in _said(_SENTENCE_END.split(text)).items():
             found.setdefault(part, "\n".join(saying))
     return found
+
+
+def _said(sentences: Iterable[str]) -> dict[Part, list[str]]:
+    """The sentences that say each part, in the order of PHRASES."""
+    found: dict[Part, list[str]] = {part: [] for part in PHRASES}
+    for sentence in sentences:
+        # Outside ASCII a letter may match another one's case (the long s); there the words tell nothing.
+        words = frozenset(_WORD.findall(sentence.lower())) if sentence.isascii() else None
+        for part, phrase in PHRASES.items():
+            if (words is None or not TELLTALES[part].isdisjoint(words)) and phrase.search(sentence):
+                found[part].append(sentence)
+    return {part: saying for part, saying in found.items() if saying}
 
 
 def contrasts(said: Iterable[str]) -> bool:

@@ -6,7 +6,7 @@ linear in the text, whatever it contains: it comes from strangers.
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 _HEREDOC = re.compile(r"(?<!<)<<-?[ \t]*(['\"]?)([A-Za-z_]\w*)\1")
 _TOKEN = re.compile(
@@ -16,7 +16,7 @@ _TOKEN = re.compile(
     r"|(?P<duplicate>\d?>&\d?-?)"
     r"|(?P<read><<<|<<-?|<)"
     r"|(?P<end>\|\||&&|\|&?|;;?|&|\n|[(){}](?=[\s;)]|$)|\()"
-    r"|(?P<word>(?:\\.|'[^']*'|\"(?:\\.|[^\"\\])*\"|[^\s;|&()<>'\"\\])+)"
+    r"|(?P<word>(?:\\.|'[^']*'|\"(?:\\.|[^\"\\])*\"|[^\s;|&()<>'\"\\]++)+)"
     r"|(?P<other>.)",
     re.DOTALL,
 )
@@ -34,11 +34,12 @@ class Simple:
     words: tuple[str, ...]
     writes: tuple[str, ...] = ()
     pipes_into: str | None = None
+    program: str = field(init=False)
+    """The program's name without its folder; empty for a bare redirection."""
 
-    @property
-    def program(self) -> str:
-        """The program's name without its folder; empty for a bare redirection."""
-        return self.words[0].rpartition("/")[2] if self.words else ""
+    def __post_init__(self) -> None:
+        # Kept, because it is asked for some thirty times.
+        object.__setattr__(self, "program", self.words[0].rpartition("/")[2] if self.words else "")
 
 
 def simple_commands(text: str, depth: int = 0) -> tuple[Simple, ...]:
@@ -54,6 +55,8 @@ def simple_commands(text: str, depth: int = 0) -> tuple[Simple, ...]:
 
 def without_heredocs(text: str) -> tuple[str, tuple[str, ...]]:
     """The text without the bodies of its here-documents, and those bodies."""
+    if "<<" not in text:
+        return text, ()
     lines = text.split("\n")
     last_at = {line.strip(): number for number, line in enumerate(lines)}
     kept: list[str] = []
@@ -88,7 +91,7 @@ def _linked(text: str) -> Iterator[Simple]:
     for number, (words, writes, end) in enumerate(parts):
         target = parts[number + 1][0] if end.startswith("|") and end != "||" and number + 1 < len(parts) else ()
         if words or writes:
-            yield Simple(words, writes, Simple(target).program if target else None)
+            yield Simple(words, writes, target[0].rpartition("/")[2] if target else None)
 
 
 def _parts(text: str) -> Iterator[tuple[tuple[str, ...], tuple[str, ...], str]]:
@@ -125,4 +128,6 @@ def _program_first(words: list[str]) -> tuple[str, ...]:
 
 
 def _unquoted(word: str) -> str:
+    if "'" not in word and '"' not in word and "\\" not in word:
+        return word
     return _QUOTED.sub(lambda found: next(part for part in found.groups() if part is not None), word)

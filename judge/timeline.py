@@ -5,19 +5,24 @@ is itself a repeat does not advance the state, so repeating anything can only ad
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from judge.commands import Doing, doing, is_test_path
+from judge.shell import Simple, simple_commands
 
 
 @dataclass(frozen=True, slots=True)
 class Act:
-    """One action. `what` spells it; `checks` are its tests and trial runs; `repeats` says that it added nothing."""
+    """One action. `what` spells it; `checks` are its tests and trial runs; `repeats` says that it added nothing.
+
+    `simples` are the simple commands that ran, none for an edit.
+    """
 
     seq: int
     what: str
     doing: Doing
+    simples: tuple[Simple, ...] = ()
     repeats: bool = False
 
     @property
@@ -43,7 +48,7 @@ def actions(events: Iterable[Mapping[str, Any]]) -> tuple[Act, ...]:
         if act.doing.changes and not repeats:
             state += 1
         done.add((act.what, state))
-        found.append(Act(act.seq, act.what, act.doing, repeats))
+        found.append(replace(act, repeats=True) if repeats else act)
     return tuple(found)
 
 
@@ -52,7 +57,8 @@ def _act(event: Mapping[str, Any]) -> Act | None:
         source = not is_test_path(event["file_path"])
         return Act(event["seq"], event["file_path"], Doing(edits_source=source, edits_other=not source))
     if event["type"] == "cmd_run":
-        return Act(event["seq"], " ".join(event["command"].split()), doing(event["command"]))
+        simples = simple_commands(event["command"])
+        return Act(event["seq"], " ".join(event["command"].split()), doing(simples), simples)
     if event["type"] == "test_run":
         return _test_run(event)
     return None
@@ -60,9 +66,10 @@ def _act(event: Mapping[str, Any]) -> Act | None:
 
 def _test_run(event: Mapping[str, Any]) -> Act:
     command = event.get("command") or ""
-    what = doing(command)
+    simples = simple_commands(command)
+    what = doing(simples)
     if not what.checks:
         # A client that tells no command, or one we cannot read, still says that tests ran.
         name = " ".join(command.split()) or event["framework"]
         what = Doing((name,), not command, what.edits_source, what.edits_other, what.undoes)
-    return Act(event["seq"], " ".join(command.split()) or event["framework"], what)
+    return Act(event["seq"], " ".join(command.split()) or event["framework"], what, simples)

@@ -39,8 +39,8 @@ def test_redirections_and_pipes_are_kept_apart_from_words() -> None:
 @given(st.text(alphabet=" \n;|&<>()'\"\\$#abE-=/1", max_size=200))
 def test_any_text_can_be_taken_apart(text: str) -> None:
     simple_commands(text)
-    dangers(text)
-    doing(text)
+    dangers(simple_commands(text))
+    doing(simple_commands(text))
 
 
 @pytest.mark.parametrize(
@@ -77,7 +77,7 @@ def test_hostile_text_does_not_stall_the_judge(text: str) -> None:
     ],
 )
 def test_what_a_command_does(text: str, checks: tuple[str, ...], source: bool, other: bool, undoes: bool) -> None:
-    what = doing(text)
+    what = doing(simple_commands(text))
     assert (what.checks, what.edits_source, what.edits_other, what.undoes) == (checks, source, other, undoes)
 
 
@@ -86,7 +86,7 @@ def test_what_a_command_does(text: str, checks: tuple[str, ...], source: bool, o
     [("pytest -q", True), ("pytest tests/test_a.py", False), ("pytest -k name", False), ("python -m unittest", True)],
 )
 def test_a_whole_suite_is_told_from_a_part(text: str, whole: bool) -> None:
-    assert doing(text).whole_suite is whole
+    assert doing(simple_commands(text)).whole_suite is whole
 
 
 @pytest.mark.parametrize(
@@ -113,14 +113,14 @@ def test_a_whole_suite_is_told_from_a_part(text: str, whole: bool) -> None:
     ],
 )
 def test_dangerous(text: str) -> None:
-    assert "dangerous" in {severity for severity, _ in dangers(text)}
+    assert "dangerous" in {severity for severity, _ in dangers(simple_commands(text))}
 
 
 @pytest.mark.parametrize(
     "text", ["git reset --hard HEAD~1", "git clean -fdx", "chmod -R 777 .", "sudo apt-get install x"]
 )
 def test_risky(text: str) -> None:
-    assert {severity for severity, _ in dangers(text)} == {"risky"}
+    assert {severity for severity, _ in dangers(simple_commands(text))} == {"risky"}
 
 
 @pytest.mark.parametrize(
@@ -145,4 +145,4 @@ def test_risky(text: str) -> None:
     ],
 )
 def test_harmless(text: str) -> None:
-    assert dangers(text) == ()
+    assert dangers(simple_commands(text)) == ()

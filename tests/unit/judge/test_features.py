@@ -1,12 +1,15 @@
 """Features name what is in a trace and the events that show it."""
 
+import re
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from judge.diffs import changes
 from judge.features import Features, features
-from judge.phrases import is_concrete, parts
+from judge.phrases import PHRASES, is_concrete, parts
 from pipeline.redacted import placeholder
 from tests.support.judging import careful_session, check, cmd, commit, document, edit, note
 
@@ -32,6 +35,14 @@ def of(*steps: dict[str, Any]) -> Features:
 )
 def test_free_text_says_what_its_phrases_say(text: str, said: set[str]) -> None:
     assert parts({"text": text}).keys() == said
+
+
+@settings(max_examples=1500)
+@given(st.one_of([st.from_regex(phrase, fullmatch=True) for phrase in PHRASES.values()]))
+def test_no_phrase_is_overlooked_for_the_sake_of_speed(text: str) -> None:
+    assert parts({"text": text}).keys() == {
+        part for part, phrase in PHRASES.items() if any(map(phrase.search, re.split(r"(?<=[.!?])\s+", text)))
+    }
 
 
 def test_named_parts_need_no_phrases_and_told_messages_say_nothing() -> None:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from clients.importers import import_session
 from examples.stories import STORIES
 from judge.commands import doing
+from judge.shell import simple_commands
 from tests.support.data import REAL_SESSIONS
 from tests.support.judging import (
     Step,
@@ -137,7 +138,7 @@ def rank(event: Step) -> str:
     """What an event may be exchanged with: a mere look with anything but a change, otherwise only its own kind."""
     if event["type"] != "cmd_run":
         return str(event["type"])
-    what = doing(event["command"])
+    what = doing(simple_commands(event["command"]))
     return "change" if what.changes else "test_run" if what.checks else "look"
 
 
