@@ -18,6 +18,8 @@ from pipeline.errors import Refused, Retryable
 
 MOST_TOKENS = 4_000
 """Completion tokens; six rationales of three sentences need about a fifth."""
+SAMPLE_TEMPERATURE = 1
+"""The model's own distribution: what its samples disagree about is what it is unsure of."""
 LONGEST_RETRY_AFTER_S = 300.0
 NO_KEY = "not-needed"
 """Local servers want none, but the client insists on something."""
@@ -26,15 +28,27 @@ PROVIDER = "https://api.openai.com/v1"
 
 
 class JudgeModel:
-    """Asks one model. `timeout_s` bounds a whole call, whatever trickles in meanwhile."""
+    """Asks one model. `timeout_s` bounds a whole call, whatever trickles in meanwhile.
 
-    def __init__(self, model: str, api_key: str | None, base_url: str | None, timeout_s: float) -> None:
+    At temperature 0, unless it is one of several samples: `sample` from 1 on is asked at SAMPLE_TEMPERATURE with that
+    seed. Samples at temperature 0 would be copies of one another, and their agreement would say nothing.
+    """
+
+    def __init__(
+        self,
+        model: str,
+        api_key: str | None,
+        base_url: str | None,
+        timeout_s: float,
+        *,
+        most_tokens: int = MOST_TOKENS,
+        sample: int = 0,
+    ) -> None:
         self.model = model
-        self._timeout_s = timeout_s
+        self._base_url, self._timeout_s = base_url or PROVIDER, timeout_s
+        self._most_tokens, self._sample = most_tokens, sample
         # Trying again is the consumer loop's business, in one place for all services.
-        self._client = AsyncOpenAI(
-            api_key=api_key or NO_KEY, base_url=base_url or PROVIDER, timeout=timeout_s, max_retries=0
-        )
+        self._client = AsyncOpenAI(api_key=api_key or NO_KEY, base_url=self._base_url, timeout=timeout_s, max_retries=0)
 
     async def ask(self, question: Question) -> Reply:
         """The model's reply. Raises Retryable, Unscored(provider_refused) or Refused."""
@@ -50,9 +64,21 @@ class JudgeModel:
             "model": self.model,
             "messages": list(question.messages),
             "response_format": {"type": "json_schema", "json_schema": schema},
-            "temperature": 0,
-            "max_completion_tokens": MOST_TOKENS,
+            "max_completion_tokens": self._most_tokens,
+            **self._sampling(),
         }
+
+    def identity(self) -> dict[str, Any]:
+        """What determines the answers, beside the question. The endpoint is: one name may stand for two models."""
+        return {
+            "endpoint": self._base_url.rstrip("/"),
+            "model": self.model,
+            "most_tokens": self._most_tokens,
+            **self._sampling(),
+        }
+
+    def _sampling(self) -> dict[str, int]:
+        return {"seed": self._sample, "temperature": SAMPLE_TEMPERATURE} if self._sample else {"temperature": 0}
 
     async def close(self) -> None:
         """Give the connections back."""

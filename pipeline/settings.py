@@ -304,10 +304,15 @@ class SandboxSettings(Group):
 class JudgeSettings(Group):
     """The grading."""
 
+    judge: str | None = Field(
+        None,
+        description="who judges: heuristic, openai, openai:MODEL, panel:3xMODEL, panel:A,B;"
+        " unset: openai with a key or base URL, else heuristic",
+    )
     judge_rubric: Path | None = Field(None, description="rubric file; the built-in rubric 1.0 where unset")
     judge_model: str = Field("gpt-4o-mini", description="model of the OpenAI-compatible judge")
-    openai_api_key: str | None = Field(None, description="key; with it or a base URL, the OpenAI client judges")
-    openai_base_url: str | None = Field(None, description="OpenAI-compatible endpoint")
+    openai_api_key: str | None = Field(None, description="key of the judge's endpoint")
+    openai_base_url: str | None = Field(None, description="OpenAI-compatible endpoint; OpenAI's own where unset")
     judge_parallel: Positive = Field(4, description="traces judged at once")
     judge_timeout_s: Positive = Field(60, description="deadline of one call, seconds")
 

@@ -10,7 +10,8 @@ import pytest
 
 from judge.client import JudgeModel
 from judge.features import features
-from judge.judges import Judgement, ModelJudge
+from judge.judging import Case, Judgement
+from judge.model import ModelJudge
 from pipeline.errors import Refused, Retryable
 from pipeline.objectstore import FolderStore
 from tests.support.judging import RUBRIC, careful_session
@@ -43,7 +44,8 @@ async def judge(endpoint: OpenAIServer, store: FolderStore) -> AsyncIterator[Mod
 
 
 async def judged(judge: ModelJudge) -> Judgement:
-    return await judge.judge(careful_session(), features(careful_session()))
+    doc = careful_session()
+    return await judge.judge(Case(doc["trace_id"], "sha256:head", "default", doc, features(doc)))
 
 
 async def test_a_valid_reply_is_graded_and_the_exchange_is_kept(

@@ -1,13 +1,16 @@
 """Which judge the settings ask for, and what identifies it."""
 
+import pickle
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from judge.__main__ import judge_of
 from judge.client import JudgeModel
-from judge.judges import HeuristicJudge, ModelJudge
-from judge.worker import Scorer
+from judge.configured import judge_of_settings
+from judge.judges import HeuristicJudge
+from judge.model import ModelJudge
+from judge.worker import Live, Scorer, heuristic_result
 from pipeline.errors import BadSetting, Invalid
 from pipeline.objectstore import FolderStore
 from pipeline.settings import JudgeSettings
@@ -25,7 +28,7 @@ def settings(**fields: object) -> JudgeSettings:
     [({}, "heuristic"), ({"openai_api_key": "k"}, "openai"), ({"openai_base_url": "http://127.0.0.1:1/v1"}, "openai")],
 )
 def test_a_key_or_an_address_asks_for_the_model(fields: dict[str, object], kind: str, tmp_path: Path) -> None:
-    judge = judge_of(settings(**fields), FolderStore(tmp_path))
+    judge = judge_of_settings(settings(**fields), FolderStore(tmp_path))
     assert (judge.kind, judge.model) == (kind, "gpt-4o-mini" if kind == "openai" else None)
 
 
@@ -35,7 +38,7 @@ def test_a_bad_rubric_file_names_the_setting(text: str | None, tmp_path: Path) -
     if text:
         path.write_text(text)
     with pytest.raises(BadSetting, match="JUDGE_RUBRIC"):
-        judge_of(settings(judge_rubric=path), FolderStore(tmp_path))
+        judge_of_settings(settings(judge_rubric=path), FolderStore(tmp_path))
 
 
 def test_a_digest_stands_for_everything_that_determines_the_answers(tmp_path: Path) -> None:
@@ -56,14 +59,19 @@ def test_a_digest_stands_for_everything_that_determines_the_answers(tmp_path: Pa
     assert of_model("a") == of_model("a")
 
 
+def ticking() -> Callable[[], int]:
+    """A clock that goes on by 10 each time it is looked at."""
+    ticks = iter(range(10, 100, 10))
+    return lambda: next(ticks)
+
+
 async def scored(record: object, store: FolderStore) -> TraceJudged:
     out: list[TraceJudged] = []
 
     async def emit(judged: TraceJudged) -> None:
         out.append(judged)
 
-    ticks = iter(range(10, 100, 10))
-    await Scorer(HeuristicJudge(RUBRIC), store, emit, lambda: next(ticks)).handle(record)  # type: ignore[arg-type]
+    await Live(Scorer(HeuristicJudge(RUBRIC), store, ticking()), emit).handle(record)  # type: ignore[arg-type]
     return out[0]
 
 
@@ -79,6 +87,17 @@ async def test_a_score_says_what_it_is_of_and_where_it_comes_from(tmp_path: Path
 async def test_a_trace_without_events_is_unscored_not_zero(tmp_path: Path) -> None:
     judged = await scored(assembled(document()), FolderStore(tmp_path))
     assert (judged.outcome, judged.reason, judged.overall_milli, judged.grades) == ("unscored", "no_events", None, ())
+
+
+@pytest.mark.parametrize("doc", [careful_session(), document()])
+async def test_without_waiting_and_in_another_process_the_heuristic_score_is_the_same(
+    doc: dict[str, object], tmp_path: Path
+) -> None:
+    trace, judge = assembled(doc), HeuristicJudge(RUBRIC)
+    waited_for = await Scorer(judge, FolderStore(tmp_path), ticking()).result(trace, "run-1")
+    sent, other = pickle.loads(pickle.dumps((judge, trace)))[::-1]
+    assert heuristic_result(other, sent, doc, "run-1", ticking()) == waited_for
+    assert (waited_for.run_id, waited_for.cost_nano_usd, waited_for.calls) == ("run-1", 0, 0)
 
 
 async def test_another_record_is_invalid(tmp_path: Path) -> None:
