@@ -16,7 +16,8 @@ from clients.recorded import Session
 from examples.stories import STORIES
 from judge.features import features
 from judge.heuristics import grade
-from judge.prompt import BUDGET_BYTES, question
+from judge.injection import screen
+from judge.prompt import BUDGET_BYTES, Question, questions
 from judge.rubric import load
 from pipeline.canonical import dumps
 from schemas.events import EVENT_ADAPTER
@@ -27,6 +28,8 @@ STARTED_AT_S = 1_700_000_000.0
 RUBRIC = load((files("judge") / "rubrics" / "rubric-1.0.yaml").read_text())
 BYTES_PER_TOKEN = 3.58
 TRACES = 1_000
+QUOTES, QUOTE_LENGTH = 2, 60
+"""Quotes for a grade and characters of one, as assumed."""
 
 
 @dataclass(frozen=True)
@@ -61,23 +64,38 @@ def document(session: Session) -> dict[str, Any]:
     }
 
 
+def question(session: Session) -> Question:
+    """The one request about a session."""
+    [asked] = questions(RUBRIC, [screen(document(session))], "all", BUDGET_BYTES)
+    return asked
+
+
 def messages(session: Session) -> str:
     """Everything that is sent for a session, as one text."""
-    asked = question(RUBRIC, document(session), BUDGET_BYTES)
+    asked = question(session)
     return "\n".join([*(message["content"] for message in asked.messages), dumps(asked.schema).decode()])
 
 
 def answer(session: Session) -> str:
-    """An answer in the demanded form, with the heuristic judge's words."""
+    """An answer in the demanded form, with the heuristic judge's words and made-up quotes."""
     read = document(session)
     grades = grade(RUBRIC, features(read), {event["seq"]: event["type"] for event in read["events"]})
-    said = {g.criterion: {"rationale": g.rationale, "cited_seqs": g.cited_seqs, "grade": g.grade} for g in grades}
-    return dumps(said).decode()
+    said = {
+        g.criterion: {
+            "rationale": g.rationale,
+            "cited_seqs": g.cited_seqs,
+            "quotes": [{"seq": seq, "text": "x" * QUOTE_LENGTH} for seq in g.cited_seqs[:QUOTES]],
+            "grade": g.grade,
+        }
+        for g in grades
+    }
+    traces = {"trace_1": {"addresses_grader": [], "grades": said}}
+    return dumps({"question_id": question(session).id, "traces": traces}).decode()
 
 
 def measured(name: str, session: Session) -> Prompt:
     """The prompt of one session."""
-    asked = question(RUBRIC, document(session), BUDGET_BYTES)
+    [asked] = question(session).asked
     return Prompt(
         name,
         len(session.events),

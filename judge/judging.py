@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 from judge.features import Features
 from judge.rubric import Rubric
-from schemas.records import Grade
+from schemas.records import Grade, Suspicion
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +42,7 @@ class Judgement:
     left_out_characters: int = 0
     left_out_events: int = 0
     jurors: tuple[str, ...] = ()
+    suspicions: tuple[Suspicion, ...] = ()
 
 
 class Judge(Protocol):
@@ -64,6 +65,7 @@ def spent(judgements: Iterable[Judgement]) -> Judgement:
     all_of = list(judgements)
     costs = [judgement.cost_nano for judgement in all_of]
     known = [cost for cost in costs if cost is not None]
+    seen = (one for judgement in all_of for one in judgement.suspicions)
     return Judgement(
         prompt_tokens=sum(judgement.prompt_tokens for judgement in all_of),
         completion_tokens=sum(judgement.completion_tokens for judgement in all_of),
@@ -71,4 +73,5 @@ def spent(judgements: Iterable[Judgement]) -> Judgement:
         calls=sum(judgement.calls for judgement in all_of),
         left_out_characters=max((judgement.left_out_characters for judgement in all_of), default=0),
         left_out_events=max((judgement.left_out_events for judgement in all_of), default=0),
+        suspicions=tuple(sorted({*seen}, key=lambda one: (one.seq, one.rule))),
     )

@@ -5,10 +5,11 @@ from dataclasses import asdict, replace
 from judge import prompt
 from judge.budget import Budget, Price
 from judge.client import JudgeModel
+from judge.injection import screen
 from judge.judges import code_digest
 from judge.judging import Case, Judgement
 from judge.rubric import Rubric
-from judge.verdict import Reply, Unscored, grades_of
+from judge.verdict import Reply, Unscored, answers_of
 from pipeline.canonical import digest, digest_of, dumps
 from pipeline.objectstore import ObjectStore, derived_key
 
@@ -44,9 +45,19 @@ class ModelJudge:
         )
 
     async def judge(self, case: Case, /) -> Judgement:
-        question = prompt.question(self.rubric, case.document, self._event_bytes)
+        screened = screen(case.document)
+        if screened.withheld:
+            seqs = sorted({one.seq for one in screened.suspicions})
+            return Judgement(
+                reason="injection_suspected", detail=f"not shown: events {seqs}", suspicions=screened.suspicions
+            )
+        [question] = prompt.questions(self.rubric, [screened], "all", self._event_bytes)
+        [asked] = question.asked
         shown = Judgement(
-            left_out_characters=question.characters_left_out, left_out_events=question.events_left_out, calls=1
+            left_out_characters=asked.characters_left_out,
+            left_out_events=asked.events_left_out,
+            calls=1,
+            suspicions=screened.suspicions,
         )
         self._budget.check()
         try:
@@ -62,10 +73,9 @@ class ModelJudge:
             cost_nano=cost,
             evidence_ref=await self._keep(case.trace_id, question, reply),
         )
-        try:
-            return replace(spent, grades=grades_of(reply, self.rubric, question.seqs))
-        except Unscored as useless:
-            return replace(spent, reason=useless.reason, detail=str(useless))
+        [answer] = answers_of(reply, question)
+        suspicions = (*screened.suspicions, *answer.suspicions)
+        return replace(spent, grades=answer.grades, reason=answer.reason, detail=answer.detail, suspicions=suspicions)
 
     async def close(self) -> None:
         await self._model.close()
@@ -74,7 +84,8 @@ class ModelJudge:
         return self._price.cost_nano(reply.prompt_tokens, reply.completion_tokens) if self._price else None
 
     async def _keep(self, trace_id: str, question: prompt.Question, reply: Reply) -> str:
-        left_out = {"characters": question.characters_left_out, "events": question.events_left_out}
+        [asked] = question.asked
+        left_out = {"characters": asked.characters_left_out, "events": asked.events_left_out}
         exchange = {"left_out": left_out, "reply": asdict(reply), "request": self._model.request(question)}
         data = dumps(exchange)
         ref = derived_key("evidence", trace_id, digest(data))

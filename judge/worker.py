@@ -117,5 +117,6 @@ def _record(
         calls=judgement.calls,
         left_out_characters=judgement.left_out_characters,
         left_out_events=judgement.left_out_events,
+        suspicions=judgement.suspicions,
         jurors=judgement.jurors,
     )

@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import uvicorn
@@ -60,12 +60,28 @@ class OpenAIServer:
         self.asked.append((time.monotonic(), dict(request.headers), body))
         scripted = self.script.pop(0) if len(self.script) > 1 else self.script[0]
         await asyncio.sleep(scripted.delay_s)
-        return scripted.response(body["model"])
+        return _addressed(scripted, body).response(body["model"])
+
+
+QUESTION_ID = "<the id of the question>"
+TYPE_OF_FIRST = "<the type of the first event>"
 
 
 def answer(ids: list[str], grade: int = 4, seqs: tuple[int, ...] = (0,)) -> str:
-    """A reply that keeps to the protocol."""
-    return json.dumps({name: {"rationale": "As shown.", "cited_seqs": list(seqs), "grade": grade} for name in ids})
+    """A reply about one trace that keeps to the protocol, once the server has filled in what depends on the request."""
+    quotes = [{"seq": seqs[0], "text": TYPE_OF_FIRST}]
+    said = {"rationale": "As shown.", "cited_seqs": list(seqs), "quotes": quotes, "grade": grade}
+    traces = {"trace_1": {"addresses_grader": [], "grades": dict.fromkeys(ids, said)}}
+    return json.dumps({"question_id": QUESTION_ID, "traces": traces})
+
+
+def _addressed(scripted: Scripted, body: dict[str, Any]) -> Scripted:
+    if scripted.content is None:
+        return scripted
+    asked = json.loads(body["messages"][1]["content"])
+    first = asked["evidence"]["trace_1"]["events"][0]["type"]
+    filled = scripted.content.replace(QUESTION_ID, asked["question"]["id"]).replace(TYPE_OF_FIRST, first)
+    return replace(scripted, content=filled)
 
 
 @contextmanager

@@ -61,7 +61,8 @@ async def test_a_valid_reply_is_graded_and_the_exchange_is_kept(
     assert judgement.evidence_ref is not None
     evidence = json.loads(await store.get(judgement.evidence_ref))
     assert evidence["request"] == body
-    assert evidence["reply"]["content"] == GOOD.content
+    asked = json.loads(body["messages"][1]["content"])
+    assert json.loads(evidence["reply"]["content"])["question_id"] == asked["question"]["id"]
     assert "key-of-the-tests" not in json.dumps(evidence)
 
 
