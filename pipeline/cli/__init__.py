@@ -18,6 +18,7 @@ from pipeline.cli import (
     replaying,
     reporting,
     revalidating,
+    runs,
     sessions,
     texts,
     validating,
@@ -49,6 +50,7 @@ app.command("redact")(texts.redact)
 app.add_typer(access.key_app, name="key")
 app.add_typer(access.token_app, name="token")
 app.add_typer(deadletters.dlq_app, name="dlq")
+app.add_typer(runs.run_app, name="run")
 
 
 @app.callback()
