@@ -57,7 +57,7 @@ CONTROL = Topic(
     ("ApiKeyRecorded", "ProjectPolicy", "TokenRevoked", "RunManifest", "RunStateChanged", "RunPromoted"),
     "kind/id",
     ("ingest_gateway", "cli", "judge"),
-    ("ingest_gateway", "cli", "judge"),
+    ("ingest_gateway", "cli", "judge", "sinks"),
     partitions=(1, 1),
     cleanup="compact",
     retention_ms=-1,

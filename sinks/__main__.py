@@ -19,18 +19,14 @@ from pipeline.replay import Log
 from pipeline.s3store import open_store
 from pipeline.settings import ClickHouseSettings, KafkaSettings, LogSettings, ObjectStoreSettings, SinksSettings, load
 from pipeline.telemetry import configure_logs
-from schemas.topics import AUDIT_LOG, REJECTS, RESCORES, TRACE_ASSEMBLED, TRACE_JUDGED, TRACE_LOG, TRACE_VALIDATED
 from sinks import archiver, eraser
 from sinks.archiver import Archiver
 from sinks.auditing import Auditing
 from sinks.eraser import Eraser
 from sinks.sweep import keep_sweeping
-from sinks.worker import DEAD_LETTERS, Sink
+from sinks.worker import GROUP, TOPICS, Sink
 
-GROUP = "sinks"
 ERASED_AT_ONCE = 4
-READ = (TRACE_LOG, TRACE_ASSEMBLED, TRACE_VALIDATED, TRACE_JUDGED, RESCORES, REJECTS, AUDIT_LOG)
-TOPICS = (*(topic.name for topic in READ), *DEAD_LETTERS)
 
 
 def open_sink(kafka: KafkaSettings, rows: ClickHouseSettings, store: ObjectStore, dead_letters: DeadLetters) -> Sink:

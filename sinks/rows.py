@@ -13,11 +13,17 @@ from pipeline.errors import Invalid
 from pipeline.ids import minted_at_us
 from schemas.codec import plain
 from schemas.records import (
+    ApiKeyRecorded,
     ArtifactStored,
     AuditEntry,
     EventRejected,
     EventsAppended,
+    ProjectPolicy,
     Record,
+    RunManifest,
+    RunPromoted,
+    RunStateChanged,
+    TokenRevoked,
     TraceAssembled,
     TraceCompleted,
     TraceCreated,
@@ -64,8 +70,8 @@ def _source(record: Any, position: Position) -> Row:
         "source_partition": position.partition,
         "source_offset": position.offset,
     }
-    # The audit trail is about more than traces, and does not expire with them.
-    return place if isinstance(record, AuditEntry) else {"minted_at": minted_at_us(record.trace_id) // 1000, **place}
+    # The audit trail and runs are about more than traces, and do not expire with them.
+    return {"minted_at": minted_at_us(record.trace_id) // 1000, **place} if hasattr(record, "trace_id") else place
 
 
 def _nothing(_record: Record, _document: object) -> Rows:
@@ -255,6 +261,47 @@ def _audited(record: AuditEntry, _document: object) -> Rows:
     return {"audit": [row]}
 
 
+def _planned(record: RunManifest, _document: object) -> Rows:
+    row = {
+        "run_id": record.run_id,
+        "project": record.project,
+        "selection": record.selection.decode(),
+        "rubric_digest": record.rubric_digest,
+        "judge_digest": record.judge_digest,
+        "rubric": record.rubric.decode(),
+        "judge": record.judge.decode(),
+        "seed": record.seed,
+        "traces": record.traces,
+        "plan_ref": record.plan_ref or "",
+        "plan_digest": record.plan_digest or "",
+        "created_by": record.created_by,
+        "created_at": record.created_at_us,
+    }
+    return {"runs": [row]}
+
+
+def _run_changed(record: RunStateChanged, _document: object) -> Rows:
+    row = {
+        "run_id": record.run_id,
+        "project": record.project,
+        "state": record.state,
+        "detail": record.detail,
+        "changed_by": record.changed_by,
+        "changed_at": record.changed_at_us,
+    }
+    return {"run_states": [row]}
+
+
+def _promoted(record: RunPromoted, _document: object) -> Rows:
+    row = {
+        "project": record.project,
+        "run_id": record.run_id,
+        "promoted_by": record.promoted_by,
+        "promoted_at": record.promoted_at_us,
+    }
+    return {"promotions": [row]}
+
+
 ROWS: dict[type[Record], Callable[[Any, Any], Rows]] = {
     TraceCreated: _created,
     EventsAppended: _nothing,  # events are told from finished revisions only
@@ -267,4 +314,10 @@ ROWS: dict[type[Record], Callable[[Any, Any], Rows]] = {
     TraceJudged: _judged,
     EventRejected: _rejected,
     AuditEntry: _audited,
+    RunManifest: _planned,
+    RunStateChanged: _run_changed,
+    RunPromoted: _promoted,
+    ApiKeyRecorded: _nothing,  # who may do what is nothing for analysts
+    ProjectPolicy: _nothing,
+    TokenRevoked: _nothing,
 }

@@ -15,9 +15,16 @@ EXAMPLES = load_examples()
 Kind = TypeVar("Kind", bound=Record)
 
 
+def example_of(kind: type[Kind]) -> Kind:
+    """The example of a record as it is."""
+    record = EXAMPLES[kind.__name__]
+    assert isinstance(record, kind)
+    return record
+
+
 def example(kind: type[Kind], trace_id: str, **changes: Any) -> Kind:
     """The example of a record, for another trace and with other fields."""
-    base: Any = EXAMPLES[kind.__name__]
+    base: Any = example_of(kind)
     record = replace(base, trace_id=trace_id, **changes)
     assert isinstance(record, kind)
     return record

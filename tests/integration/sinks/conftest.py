@@ -21,8 +21,8 @@ from pipeline.settings import ClickHouseSettings, KafkaSettings
 from schemas.codec import encode
 from schemas.records import Record
 from schemas.topics import Topic
-from sinks.__main__ import GROUP
 from sinks.migrate import migrate
+from sinks.worker import GROUP
 from tests.support.ports import accepts_connections, free_port
 from tests.support.processes import Process, running, start
 from tests.support.stack import kafka_command, require_kafka

@@ -89,3 +89,23 @@ def test_views_give_the_types_that_they_declare(clickhouse: ClickHouse) -> None:
         answer = clickhouse.raw(f"SELECT * FROM {view} LIMIT 0", "JSONCompactEachRowWithNamesAndTypes")
         given = json.loads(answer.splitlines()[1])
         assert [kind.replace("( ", "(") for kind in declared] == given, view
+
+
+def test_a_step_back_restores_the_views_of_the_step_before(settings: ClickHouseSettings) -> None:
+    definitions = "SELECT name, as_select FROM system.tables WHERE database = currentDatabase() AND engine = 'View'"
+
+    def views() -> dict[str, str]:
+        client = ClickHouse(settings)
+        try:
+            return {row["name"]: row["as_select"] for row in client.rows(definitions)}
+        finally:
+            client.close()
+
+    newest = len(read_steps())
+    before: dict[int, dict[str, str]] = {}
+    for number in range(1, newest + 1):
+        migrate(settings, number)
+        before[number] = views()
+    for number in reversed(range(1, newest)):
+        migrate(settings, number)
+        assert views() == before[number], number

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from dataclasses import replace
 
 import pytest
 from aiokafka.structs import ConsumerRecord, TopicPartition
@@ -13,13 +14,32 @@ from pipeline.document import seal
 from pipeline.objectstore import FolderStore
 from pipeline.settings import ClickHouseSettings
 from schemas.codec import encode
-from schemas.records import AuditEntry, EventRejected, TraceCompleted, TraceCreated, TraceJudged, TraceValidated
-from schemas.topics import AUDIT_LOG, REJECTS, RESCORES, TRACE_ASSEMBLED, TRACE_JUDGED, TRACE_LOG, TRACE_VALIDATED
+from schemas.records import (
+    AuditEntry,
+    EventRejected,
+    RunManifest,
+    RunPromoted,
+    RunStateChanged,
+    TraceCompleted,
+    TraceCreated,
+    TraceJudged,
+    TraceValidated,
+)
+from schemas.topics import (
+    AUDIT_LOG,
+    CONTROL,
+    REJECTS,
+    RESCORES,
+    TRACE_ASSEMBLED,
+    TRACE_JUDGED,
+    TRACE_LOG,
+    TRACE_VALIDATED,
+)
 from sinks.blocks import Entry, block_of, columns, plan
 from sinks.migrate import migrate
 from sinks.rows import Position, rows_of
 from tests.integration.sinks.conftest import Lab
-from tests.support.finished import document_of, example, finished, fresh_id
+from tests.support.finished import document_of, example, example_of, finished, fresh_id
 from tests.support.ports import accepts_connections, free_port
 from tests.support.processes import running, start
 from tests.support.stack import clickhouse_command, require_chdb
@@ -42,6 +62,10 @@ async def test_every_topic_lands_in_its_view(lab: Lab) -> None:
     entry = AuditEntry(project="alpha", actor="cli/ann", action="key revoke", subject=one, detail={"a": "b"}, at_us=7)
     for _ in range(2):
         await lab.write(AUDIT_LOG, entry, "alpha")
+    await lab.write(CONTROL, b"no record of ours", "odd")
+    await lab.write(CONTROL, replace(example_of(RunManifest), run_id=one), f"run/{one}")
+    await lab.write(CONTROL, replace(example_of(RunStateChanged), run_id=one), f"run-state/{one}")
+    await lab.write(CONTROL, replace(example_of(RunPromoted), run_id=one, project=one), f"promotion/{one}")
     with lab.sink():
         for wanted, view in (("completed", "v1_progress"), ("done", "v1_traces")):
             await lab.until(wanted, f"SELECT stage FROM {view} WHERE trace_id = {{id:String}}", id=one)
@@ -49,6 +73,8 @@ async def test_every_topic_lands_in_its_view(lab: Lab) -> None:
         counts["v1_rejects"] = 1
         for view, count in counts.items():
             await lab.until(count, f"SELECT count() FROM {view} WHERE trace_id = {{id:String}}", id=one)
+        await lab.until("done", "SELECT state FROM v1_runs WHERE run_id = {id:String}", id=one)
+        await lab.until(True, "SELECT followed FROM v1_promotions WHERE project = {id:String}", id=one)
         await lab.until(1, "SELECT count() FROM v1_audit WHERE subject = {id:String} AND detail['a'] = 'b'", id=one)
 
 

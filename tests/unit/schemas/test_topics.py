@@ -5,13 +5,12 @@ from __future__ import annotations
 import pytest
 
 from schemas.topics import INTEGRITY_LOG, TOPICS
-from sinks import __main__ as sinks
-from sinks import archiver, eraser
+from sinks import archiver, eraser, worker
 from streams.notary.__main__ import SOURCES
 
 READ = {
     "notary": {*SOURCES, INTEGRITY_LOG.name},
-    "sinks": {*(topic.name for topic in sinks.READ), *eraser.TOPICS, *archiver.TOPICS},
+    "sinks": {*(topic.name for topic in worker.READ), *eraser.TOPICS, *archiver.TOPICS},
 }
 
 

@@ -1,6 +1,6 @@
 """Records become rows: each example, whole; what must not be seen is not there."""
 
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any
 
 import pytest
@@ -11,9 +11,14 @@ from pipeline.ids import minted_at_us
 from schemas.records import (
     ApiKeyRecorded,
     ArtifactStored,
-    AuditEntry,
+    CheckpointSigned,
     EventsAppended,
     Finding,
+    ProjectPolicy,
+    RunManifest,
+    RunPromoted,
+    RunStateChanged,
+    TokenRevoked,
     TraceAssembled,
     TraceCompleted,
     TraceCreated,
@@ -21,16 +26,15 @@ from schemas.records import (
     TraceJudged,
     TraceValidated,
 )
-from schemas.topics import AUDIT_LOG, REJECTS, RESCORES, TRACE_ASSEMBLED, TRACE_JUDGED, TRACE_LOG, TRACE_VALIDATED
 from sinks.rows import ROWS, Position, rows_of
-from tests.support.finished import EXAMPLES, example, example_document, fresh_id
+from sinks.worker import READ
+from tests.support.finished import EXAMPLES, example, example_document, example_of, fresh_id
 
 AT = Position("topic", 3, 17)
-SUNK = (TRACE_LOG, TRACE_ASSEMBLED, TRACE_VALIDATED, TRACE_JUDGED, RESCORES, REJECTS, AUDIT_LOG)
 
 
 def test_every_record_of_a_topic_that_is_read_has_a_mapping() -> None:
-    assert {kind.__name__ for kind in ROWS} == {name for topic in SUNK for name in topic.records}
+    assert {kind.__name__ for kind in ROWS} == {name for topic in READ for name in topic.records}
 
 
 @pytest.mark.parametrize("name", [kind.__name__ for kind in ROWS])
@@ -40,8 +44,8 @@ def test_an_example_gives_the_same_rows_twice_and_each_says_where_it_came_from(n
     assert rows == rows_of(record, AT, example_document())
     for row in (row for table in rows.values() for row in table):
         assert row["project"] == record.project
-        if not isinstance(record, AuditEntry):
-            assert row["trace_id"] == record.trace_id
+        assert row.get("trace_id") == getattr(record, "trace_id", None)
+        if "trace_id" in row:
             assert row["minted_at"] == minted_at_us(record.trace_id) // 1000
         assert (row["source_topic"], row["source_partition"], row["source_offset"]) == ("topic", 3, 17)
 
@@ -76,9 +80,20 @@ def test_an_erasure_says_nothing_but_that_and_when() -> None:
     assert row.keys() - source == {"trace_id", "project", "erased_at"}
 
 
-@pytest.mark.parametrize("kind", [EventsAppended, ArtifactStored])
+@pytest.mark.parametrize("kind", [EventsAppended, ArtifactStored, ApiKeyRecorded, ProjectPolicy, TokenRevoked])
 def test_a_record_without_rows_is_no_error(kind: type[Any]) -> None:
     assert rows_of(EXAMPLES[kind.__name__], AT) == {}
+
+
+@pytest.mark.parametrize(
+    ("kind", "table"), [(RunManifest, "runs"), (RunStateChanged, "run_states"), (RunPromoted, "promotions")]
+)
+def test_every_field_of_a_record_about_a_run_reaches_its_row(kind: type[Any], table: str) -> None:
+    record = EXAMPLES[kind.__name__]
+    (row,) = rows_of(record, AT)[table]
+    values = {field.name.replace("_at_us", "_at"): getattr(record, field.name) for field in fields(kind)}
+    told = {name: value.decode() if isinstance(value, bytes) else value for name, value in values.items()}
+    assert told == {name: row[name] for name in told}
 
 
 def test_what_a_view_looks_through_is_inserted_last() -> None:
@@ -113,8 +128,10 @@ def test_grades_and_runs_stay_in_order_and_a_missing_grade_is_none() -> None:
 
 
 def test_what_cannot_become_rows_is_invalid() -> None:
-    with pytest.raises(Invalid, match="no table holds a ApiKeyRecorded"):
-        rows_of(EXAMPLES[ApiKeyRecorded.__name__], AT)
+    with pytest.raises(Invalid, match="no table holds a CheckpointSigned"):
+        rows_of(EXAMPLES[CheckpointSigned.__name__], AT)
+    with pytest.raises(Invalid, match="RunManifest cannot become rows"):
+        rows_of(replace(example_of(RunManifest), rubric=b"\xff"), AT)
     with pytest.raises(Invalid, match="not a trace id"):
         rows_of(example(TraceCompleted, "trace-7"), AT)
     with pytest.raises(Invalid, match="TraceAssembled cannot become rows"):
