@@ -276,11 +276,13 @@ class SandboxSettings(Group):
     )
     sandbox_private_origins: bool = Field(False, description="whether the hosts of these may have private addresses")
     sandbox_fetched_dir: Path = Field(Path(".pr-telemetry/fetched"), description="folder of what was fetched")
+    sandbox_fetched_mb: Positive = Field(10_240, description="room for what was fetched, MiB; the unused goes first")
     sandbox_fetch_timeout_s: Positive = Field(120, description="deadline of one fetch, seconds")
     sandbox_fetch_mb: Positive = Field(256, description="largest repository that is fetched, MiB")
     sandbox_build_images: bool = Field(
         False, description="build images with a lock file's dependencies, by a process that uses the network"
     )
+    sandbox_images_kept: Positive = Field(50, description="images with dependencies that are kept, the newest ones")
     sandbox_wheels_dir: Path | None = Field(
         None, description="folder of wheels that dependencies come from; the package index where unset"
     )

@@ -14,6 +14,8 @@ from pipeline.telemetry import configure_logs, logger
 from sandbox.configured import NotIsolated, containers_of, validator_of
 from sandbox.container import Containers
 from sandbox.environment import EngineAbsent, EngineLost, RuntimeMissing
+from sandbox.fetched import sweep_fetched
+from sandbox.spec import MIB
 from sandbox.turns import Turns
 from schemas.codec import encode
 from schemas.records import Record, TraceValidated
@@ -30,6 +32,9 @@ async def run(settings: SandboxSettings, kafka: KafkaSettings, objects: ObjectSt
     """Consume until SIGTERM or SIGINT. Raises NotIsolated before anything is read."""
     stop, containers = stop_on_signals(), containers_of(settings)
     await _ready(containers)
+    room = settings.sandbox_fetched_mb * MIB
+    swept = await asyncio.to_thread(sweep_fetched, settings.sandbox_fetched_dir, room)
+    log.info("fetched repositories removed that had no room", count=swept)
     producer = make_producer(kafka)
 
     async def publish(validation: TraceValidated) -> None:

@@ -10,7 +10,7 @@ from pipeline.errors import EXIT_HELD, Explained
 from pipeline.objectstore import ObjectStore
 from pipeline.settings import SandboxSettings
 from sandbox.container import Containers
-from sandbox.dependencies import build_by_process
+from sandbox.dependencies import Patient, build_by_process
 from sandbox.environment import Environments
 from sandbox.examiner import Examiner
 from sandbox.fetching import FetchByProcess
@@ -59,7 +59,7 @@ def examiner_of(settings: SandboxSettings, environments: Environments) -> Examin
         environments=environments,
         nonce=lambda: secrets.token_hex(16),
         limits=limits_of(settings),
-        build=build_by_process if settings.sandbox_build_images else None,
+        build=Patient(build_by_process) if settings.sandbox_build_images else None,
     )
 
 

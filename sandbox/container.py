@@ -34,6 +34,7 @@ KILL_GRACE_S = 10.0
 # Exit codes that are a command's own, or mean that there is no container any more: 137 runc's, 126 and 128 gVisor's.
 AMBIGUOUS = frozenset({None, 126, 128, 137})
 ANSWER_BYTES = 64 * 1024
+AT_ONCE = 3  # calls to one container: two commands that know of one another, and its end
 OOM_COUNTERS = ("/sys/fs/cgroup/memory/memory.oom_control", "/sys/fs/cgroup/memory.events")  # cgroup v1, v2
 _FAILURES = (DockerException, requests.exceptions.RequestException, OSError)
 P = ParamSpec("P")
@@ -57,7 +58,7 @@ class Containers:
     async def start(self, lifetime_s: float, image: str) -> ContainerEnvironment:
         """See Environments."""
         client = await self._connected()
-        threads = ThreadPoolExecutor(2, thread_name_prefix="sandbox")
+        threads = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="sandbox")
         try:
             name = self._images.get(image, image)
             return await _in_thread(threads, self._start, client, threads, lifetime_s, name)
@@ -301,6 +302,8 @@ async def _in_thread(threads: ThreadPoolExecutor | None, call: Callable[P, T], *
     try:
         return await asyncio.get_running_loop().run_in_executor(threads, lambda: call(*args, **kwargs))
     except _FAILURES as error:
+        if isinstance(error, APIError) and error.response is not None:
+            error.response.close()  # else a refused stream keeps its connection until somebody collects it
         raise EngineLost(f"{type(error).__name__}: {error}"[:500]) from error
 
 

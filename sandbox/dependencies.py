@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import re
 import tempfile
+import time
+from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Collection
 from pathlib import Path
+from weakref import WeakValueDictionary
 
 from sandbox.checkout import RAW_BYTES, trusted
 from sandbox.child import run_module
@@ -16,6 +20,8 @@ from sandbox.locks import LOCK_BYTES
 from sandbox.spec import Limits
 
 BUILD_DEADLINE_S = 900
+FAILURE_KEPT_S = 600.0  # long enough for a burst of traces, short enough for an index that was away
+FAILURES_KEPT = 1_000
 NAMED = 5
 _EXCUSED = frozenset({"not_fixed", "no_tests", "no_failing_test", "collection_failed", "runner_failed"})
 Builder = Callable[[str, str, bytes], Awaitable[str | None]]
@@ -41,6 +47,34 @@ async def build_by_process(base: str, lock: str, content: bytes) -> str | None:
         arguments = ("build", "--base", base, "--lock", str(path))
         status, _, said = await run_module("sandbox.images", *arguments, deadline_s=BUILD_DEADLINE_S)
     return None if status == 0 else tail(said)
+
+
+class Patient:
+    """A Builder that asks another one, for the same file one at a time, and after a failure not again for a while.
+
+    A failure costs pip, the network and minutes, and traces of one repository come one after the other. `clock` gives
+    seconds.
+    """
+
+    def __init__(self, build: Builder, clock: Callable[[], float] = time.monotonic) -> None:
+        self._build, self._clock = build, clock
+        self._failed: OrderedDict[tuple[str, str, str], tuple[float, str]] = OrderedDict()
+        self._under_way: WeakValueDictionary[tuple[str, str, str], asyncio.Lock] = WeakValueDictionary()
+
+    async def __call__(self, base: str, lock: str, content: bytes) -> str | None:
+        """See Builder."""
+        key = (base, lock, hashlib.sha256(content).hexdigest())
+        alone = self._under_way.setdefault(key, asyncio.Lock())
+        async with alone:
+            until_s, problem = self._failed.get(key, (0.0, ""))
+            if problem and self._clock() < until_s:
+                return problem
+            self._failed.pop(key, None)
+            if problem_now := await self._build(base, lock, content):
+                self._failed[key] = (self._clock() + FAILURE_KEPT_S, problem_now)
+                while len(self._failed) > FAILURES_KEPT:
+                    self._failed.popitem(last=False)
+            return problem_now
 
 
 def missing_modules(output: bytes) -> frozenset[str]:

@@ -27,8 +27,8 @@ from sandbox.examiner import OUR_REASONS
 from sandbox.failures import NoVerdict, Outcome, unverifiable
 from sandbox.job import Job, Task
 from sandbox.patching import Patch
+from sandbox.suites import Evidence
 from sandbox.tasks import BadTask, task_of, with_command
-from sandbox.validation import Evidence
 from schemas.codec import plain
 
 Read = TypeVar("Read")

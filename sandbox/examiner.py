@@ -16,7 +16,8 @@ from sandbox.environment import EngineAbsent, EngineLost, Environments, ImageMis
 from sandbox.failures import NoVerdict, Outcome, infra_failure, unverifiable
 from sandbox.job import Job
 from sandbox.spec import Limits
-from sandbox.validation import Evidence, validate
+from sandbox.suites import Evidence
+from sandbox.validation import validate
 
 OUR_REASONS = frozenset({"no_docker", "no_image", "no_runtime", "engine_lost"})
 """Reasons that are about our machinery and not about the job: it can be done elsewhere, or later."""

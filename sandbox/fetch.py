@@ -2,7 +2,8 @@
 
 A process of its own, because it needs a network, which neither the worker nor a container ever uses. It shows no
 credentials, follows no redirects, runs no hooks, takes no submodules and no history, and stops at its limits of size
-and time. A commit that was fetched before is not fetched again; the worker reads the objects and passes them on.
+and time. A commit that was fetched before is not fetched again, until the room for them is needed; the worker reads the
+objects and passes them on.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from pipeline.settings import SandboxSettings, load
+from sandbox.fetched import UNFINISHED, sweep_fetched, used
 from sandbox.origins import allowed, fetchable, host_and_port, public
 
 FETCHED, FAILED, REFUSED, NO_COMMIT, TOO_LARGE = 0, 1, 3, 4, 5
@@ -70,12 +72,15 @@ def fetch(origin: str, commit: str, settings: SandboxSettings) -> Path:
         raise NotFetched(NO_COMMIT, f"{commit} is not a commit's whole id, and only such can be asked for")
     place = settings.sandbox_fetched_dir.absolute() / hashlib.sha256(url.encode()).hexdigest()[:32]
     target = place / f"{commit}.git"
-    if not target.exists():
+    if target.exists():
+        used(target)
+    else:
         options = [*_options({**_SAFE, **_way(url, settings.sandbox_private_origins)})]
         place.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".fetching-", dir=place) as scratch:
+        with tempfile.TemporaryDirectory(prefix=UNFINISHED, dir=place) as scratch:
             _fetch(Path(scratch, "repo.git"), options, url, commit, settings)
             _moved(Path(scratch, "repo.git"), target)
+        sweep_fetched(settings.sandbox_fetched_dir, settings.sandbox_fetched_mb * MIB)
     return target / "objects"
 
 

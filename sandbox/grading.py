@@ -83,6 +83,13 @@ def grade(runs: Mapping[str, Results], configuration_touched: bool, task: Task) 
     return Grading(_nothing_fixed(original, trace, configuration_touched), tests)
 
 
+def keeping(outcome: Outcome, before: Results, after: Results) -> Grading:
+    """The grading of the start commit's tests beside an outcome found from outside, which they can only take away."""
+    tests = compare(before, after, ORIGINAL)
+    lost = _ids(tests, PASS_TO_FAIL)
+    return Grading(_regressed(lost), tests, BY_ORIGINAL) if lost else Grading(outcome, tests)
+
+
 def flaky(grading: Grading, before: Results, after: Results) -> Outcome | None:
     """The outcome where decisive runs, repeated on the same files, disagree with themselves; None where they agree.
 

@@ -14,13 +14,13 @@ import subprocess
 import sys
 import tarfile
 import tempfile
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 import docker
 
 from pipeline.settings import SandboxSettings, load
-from sandbox.locks import RefusedLock, image_name, requirements
+from sandbox.locks import REPOSITORY, RefusedLock, image_name, requirements
 
 DEPENDENCIES = "/opt/dependencies"
 LOCK_LABEL, BASE_LABEL = "pr-telemetry.lock", "pr-telemetry.base"
@@ -35,8 +35,10 @@ class BuildFailed(Exception):
     """There is no image; the text says why, in one line."""
 
 
-def build(client: docker.DockerClient, base: str, lock: Path, wheels: Path | None) -> str:
+def build(client: docker.DockerClient, base: str, lock: Path, wheels: Path | None, kept: int) -> str:
     """Makes the image of a lock file present and returns its name. `wheels` is a folder that replaces the index.
+
+    Of all such images the newest `kept` stay, and those that containers use.
 
     Raises BuildFailed.
     """
@@ -47,11 +49,20 @@ def build(client: docker.DockerClient, base: str, lock: Path, wheels: Path | Non
         if not client.images.list(name):
             labels = {LOCK_LABEL: name.partition(":")[2], BASE_LABEL: base_id}
             _build(client, base, name, labels, requirements(lock.name, content), wheels)
+            _sweep(client, kept)
     except RefusedLock as refused:
         raise BuildFailed(str(refused)) from refused
     except (docker.errors.DockerException, OSError, ValueError) as error:
         raise BuildFailed(f"the Docker engine: {error}") from error
     return name
+
+
+def _sweep(client: docker.DockerClient, kept: int) -> None:
+    made = client.images.list(REPOSITORY, filters={"label": LOCK_LABEL})
+    for image in sorted(made, key=lambda image: str(image.attrs["Created"]), reverse=True)[kept:]:
+        for tag in image.tags:
+            with suppress(docker.errors.APIError):  # in use, or gone meanwhile
+                client.images.remove(tag)
 
 
 def _build(
@@ -129,7 +140,9 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         host = settings.docker_host or "unix:///var/run/docker.sock"
         with closing(docker.DockerClient(host, timeout=ENGINE_DEADLINE_S)) as client:
-            sys.stdout.write(build(client, given.base, given.lock, settings.sandbox_wheels_dir) + "\n")
+            sys.stdout.write(
+                build(client, given.base, given.lock, settings.sandbox_wheels_dir, settings.sandbox_images_kept) + "\n"
+            )
     except (BuildFailed, OSError, docker.errors.DockerException) as problem:
         sys.stderr.write(f"no image: {problem}\n")
         return 1

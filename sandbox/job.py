@@ -28,8 +28,10 @@ class Task:
 
     `fail_to_pass` and `pass_to_pass` are test ids that must go from failing to passing and stay passing: without them
     they are computed from the runs. `test_patch` is a diff of tests that count as the start commit's own. `runner` is a
-    key of RUNNERS, `selection` what it is told to run: files or test ids, everything where empty. With `cases`, they
-    alone decide, and no tests run beside the code under test.
+    key of RUNNERS, `selection` what it is told to run: files or test ids, everything where empty.
+
+    With `cases` or `black_box_tests` (files by name, for pytest) only they can show that something is fixed: the
+    program is called from outside of its container, and tests beside its code can only show that it lost something.
     """
 
     fail_to_pass: tuple[str, ...] = ()
@@ -38,6 +40,12 @@ class Task:
     runner: str | None = None
     selection: tuple[str, ...] = ()
     cases: tuple[Case, ...] = ()
+    black_box_tests: Mapping[str, bytes] = field(default_factory=dict)
+
+    @property
+    def black_box(self) -> bool:
+        """Whether the program is examined from outside."""
+        return bool(self.cases or self.black_box_tests)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

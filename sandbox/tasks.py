@@ -3,12 +3,14 @@
 A file is a JSON object with the fields of SWE-bench's instances, all of which may be left out: `FAIL_TO_PASS` and
 `PASS_TO_PASS` (lists of test ids, or such a list as a JSON text, as the data set has it), `test_patch` (a diff),
 `runner` and `tests` (what the runner is told to run), `cases` (objects with `name`, `argv` and, where it matters,
-`stdin`, `stdout`, `exit_status`: what the program must answer). Other fields are passed over: instances have many.
+`stdin`, `stdout`, `exit_status`: what the program must answer), `black_box_tests` (an object of file names and texts:
+tests for pytest that call the program by `from program import run`). Other fields are passed over: instances have many.
 """
 
 from __future__ import annotations
 
 import json
+import re
 import shlex
 from collections.abc import Mapping
 from dataclasses import replace
@@ -18,6 +20,9 @@ from sandbox.job import Case, Task
 from sandbox.runners import RUNNERS
 
 _PYTHON = ("python", "python3")
+_FILE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}")
+_TEST_FILE = re.compile(r"test_.*\.py|.*_test\.py")
+_RESERVED = "program.py"  # the module that calls the program
 
 
 class BadTask(ValueError):
@@ -40,6 +45,7 @@ def task_of(document: bytes) -> Task:
         runner=_runner(_text(fields, "runner")) if fields.get("runner") else None,
         selection=_ids(fields, "tests"),
         cases=_cases(fields.get("cases", [])),
+        black_box_tests=_files(fields.get("black_box_tests") or {}),
     )
 
 
@@ -87,6 +93,16 @@ def _ids(fields: Mapping[str, Any], name: str) -> tuple[str, ...]:
     if options := [id for id in value if id.startswith("-")]:
         raise BadTask(f"{name} has {options[0]}, which a test framework would take for an option")
     return tuple(value)
+
+
+def _files(given: Any) -> dict[str, bytes]:
+    if not isinstance(given, dict) or not all(isinstance(text, str) for text in given.values()):
+        raise BadTask("black_box_tests is not an object of texts")
+    if wrong := [name for name in given if not _FILE_NAME.fullmatch(name) or name == _RESERVED]:
+        raise BadTask(f"black_box_tests has {wrong[0]!r}, which cannot be the name of one of its files")
+    if given and not any(map(_TEST_FILE.fullmatch, given)):
+        raise BadTask("black_box_tests has no file of tests: test_*.py")
+    return {name: text.encode() for name, text in given.items()}
 
 
 def _cases(given: Any) -> tuple[Case, ...]:

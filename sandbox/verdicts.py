@@ -8,7 +8,7 @@ from typing import TypeVar
 from sandbox.claims import Checked
 from sandbox.failures import Outcome
 from sandbox.grading import FAIL_TO_FAIL, FAIL_TO_PASS, PASS_TO_FAIL, PASS_TO_PASS, count
-from sandbox.validation import Evidence
+from sandbox.suites import Evidence
 from schemas.records import DifferingClaim, TestOutcome, TraceAssembled, TraceValidated
 
 Row = TypeVar("Row", TestOutcome, DifferingClaim)

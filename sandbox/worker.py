@@ -21,8 +21,8 @@ from sandbox.examiner import Examiner
 from sandbox.failures import NoVerdict, Outcome, unverifiable
 from sandbox.job import Job
 from sandbox.patching import patches_of
+from sandbox.suites import Evidence
 from sandbox.taskfolder import find_task
-from sandbox.validation import Evidence
 from sandbox.verdicts import validated
 from sandbox.workspace import Fetch, find_workspace, uploads
 from schemas.records import Record, TraceAssembled, TraceValidated

@@ -19,7 +19,8 @@ from sandbox.grading import FAIL_TO_PASS, PASS_TO_PASS, TRACE
 from sandbox.job import Job, Task
 from sandbox.patching import SOURCE, TEST, patches_of
 from sandbox.spec import MIB, Limits
-from sandbox.validation import Evidence, validate
+from sandbox.suites import Evidence
+from sandbox.validation import validate
 from sandbox.workspace import pack_objects
 from tests.evidence.history import ALL, History, make_history
 from tests.evidence.pairs import DIGESTS, Pair

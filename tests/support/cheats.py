@@ -1,6 +1,7 @@
 """Changes that try to look like a fix, as data: a line that says how, then `=== path` and the file's new content.
 
-`=== path +` adds to the file that the start commit has. `{soon}` is a moment some seconds ahead.
+`=== path +` adds to the file that the start commit has, `=== path -> target` makes a symbolic link of it, and
+`=== path ->` removes it. `{soon}` is a moment some seconds ahead.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.support.sandbox import CALC, TESTS
+from tests.support.sandbox import CALC, TESTS, Link
 
 FOLDER = Path(__file__).parents[1] / "integration" / "sandbox" / "cheats"
 MORE_TESTS = """import unittest
@@ -31,7 +32,7 @@ def test_refuses_nothing():
         add(1, None)
 """
 START = {"calc.py": CALC, "tests/test_calc.py": TESTS, "tests/test_text.py": MORE_TESTS}
-_SECTION = re.compile(r"^=== (?P<path>\S+)(?P<added> \+)?\n", re.MULTILINE)
+_SECTION = re.compile(r"^=== (?P<path>\S+)(?P<how> \+| ->(?: \S+)?)?\n", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,13 @@ def read(path: Path) -> Cheat:
     """The cheat in one file."""
     how, *parts = _SECTION.split(path.read_text().replace("{soon}", str(time.time() + 6)))
     after = {
-        name: (START[name] if added else "") + content
-        for name, added, content in zip(parts[::3], parts[1::3], parts[2::3], strict=True)
+        name: _content(name, (said or "").split(), content)
+        for name, said, content in zip(parts[::3], parts[1::3], parts[2::3], strict=True)
     }
     return Cheat(path.stem, how.strip(), after)
+
+
+def _content(name: str, said: list[str], content: str) -> str:
+    if said[:1] == ["->"]:
+        return Link("".join(said[1:]))
+    return (START[name] if said else "") + content

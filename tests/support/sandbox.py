@@ -31,6 +31,10 @@ FIXED = CALC.replace("a - b", "a + b", 1)
 _GIT = ("git", "-c", "user.name=Test", "-c", "user.email=test@example.com", "-c", "init.defaultBranch=main")
 
 
+class Link(str):
+    """In place of a file's content: where a symbolic link leads to; nothing is left there where it is empty."""
+
+
 @dataclass(frozen=True)
 class Repository:
     """A repository in a folder and its only commit."""
@@ -120,5 +124,18 @@ def assembled(origin: str, commit: str | None, events: Sequence[dict[str, Any]],
 
 
 def _diff(path: str, before: str, after: str) -> str:
+    if isinstance(after, Link):
+        return _linked(path, before, after)
     old = f"a/{path}" if before else "/dev/null"
     return "".join(difflib.unified_diff(before.splitlines(True), after.splitlines(True), old, f"b/{path}"))
+
+
+def _linked(path: str, before: str, target: str) -> str:
+    header, text = f"diff --git a/{path} b/{path}\n", ""
+    if before:
+        hunks = difflib.unified_diff(before.splitlines(True), [], f"a/{path}", "/dev/null")
+        text += f"{header}deleted file mode 100644\n{''.join(hunks)}"
+    if target:
+        hunk = f"@@ -0,0 +1 @@\n+{target}\n\\ No newline at end of file\n"
+        text += f"{header}new file mode 120000\n--- /dev/null\n+++ b/{path}\n{hunk}"
+    return text

@@ -20,6 +20,7 @@ ROOTS = frozenset({"unittest"})
 NO_TESTS = 5
 CONTROLS = "control"
 _TEST_FOLDERS = ("test", "tests")
+_LOADER_HAS = {"errors", "_loading_packages", "_top_level_dir"}
 
 
 class Reporter(unittest.TestResult):
@@ -27,10 +28,11 @@ class Reporter(unittest.TestResult):
 
     _WORSE = ("passed", "skipped", "failed", "error")
 
-    def __init__(self, say: Say, watch: Watch, work: str, ids: Sequence[str]) -> None:
+    def __init__(self, say: Say, watch: Watch, work: str, tests: Sequence[unittest.TestCase]) -> None:
         super().__init__()
         self._say, self._watch, self._work = say, watch, work
-        self._left = set(ids)
+        self._left = {id for test in tests if not (id := id_of(test, work)).startswith(CONTROLS)}
+        self._bodies = {test: body_of(test) for test in tests}
         self._now: dict[unittest.TestCase, str] = {}
         self._noted: set[str] = set()
         self.bad = 0
@@ -56,6 +58,9 @@ class Reporter(unittest.TestResult):
     def stopTest(self, test: unittest.TestCase) -> None:
         super().stopTest(test)
         self.note(self._watch.soon())
+        body = body_of(test)
+        if self._bodies.get(test, body) is not body or "run" in vars(test):
+            self.note(f"{test.id()} was replaced")
         self._tell(id_of(test, self._work), self._now.pop(test, "error"))
 
     def addSuccess(self, test: unittest.TestCase) -> None:
@@ -92,6 +97,13 @@ def id_of(test: unittest.TestCase, work: str) -> str:
     return "::".join([os.path.relpath(path, work), *type(test).__qualname__.split("."), name])
 
 
+def body_of(test: unittest.TestCase) -> Any:
+    """The code that a test runs."""
+    function = getattr(test, getattr(test, "_testMethodName", ""), None)
+    function = getattr(function, "__func__", function)
+    return getattr(function, "__code__", function)
+
+
 def _made_for(description: str, id: str) -> bool:
     where = description.partition("(")[2].rstrip(")").split(".")  # setUpClass (tests.test_a.TestB)
     parts = [*id.partition("::")[0].removesuffix(".py").split("/"), *id.split("::")[1:-1]]
@@ -106,18 +118,30 @@ def _flat(tests: Any) -> Iterator[unittest.TestCase]:
             yield test
 
 
-def _discovered(work: str) -> list[unittest.TestCase]:
-    """All tests below `work`, also those in folders of tests that are no packages."""
-    loader = unittest.TestLoader()
-    found = list(_flat(loader.discover(work, top_level_dir=work)))
-    for folder in (os.path.join(work, name) for name in _TEST_FOLDERS):
-        if os.path.isdir(folder) and not os.path.exists(os.path.join(folder, "__init__.py")):
-            found += _flat(unittest.TestLoader().discover(folder, top_level_dir=folder))
-    return found
+def _discovered(work: str) -> tuple[list[unittest.TestCase], str | None]:
+    """All tests below `work`, also those in folders of tests that are no packages; and what was done to a loader.
+
+    A module's `load_tests` is given the loader, which could then make other tests of the modules that follow.
+    """
+    folders = [os.path.join(work, name) for name in _TEST_FOLDERS]
+    apart = [name for name in folders if os.path.isdir(name) and not os.path.exists(os.path.join(name, "__init__.py"))]
+    found: list[unittest.TestCase] = []
+    changed = None
+    for folder in (work, *apart):
+        loader = unittest.TestLoader()
+        found += _flat(loader.discover(folder, top_level_dir=folder))
+        if more := vars(loader).keys() - _LOADER_HAS:
+            changed = f"the loader's {min(more)} was replaced"
+    return found, changed
 
 
 def _selected(id: str, selection: Sequence[str]) -> bool:
-    return not selection or any(id == wanted or id.startswith((f"{wanted}::", f"{wanted}/")) for wanted in selection)
+    """Whether a test is in a file, folder, class or module of `selection`: by path, or by unittest's dotted name."""
+    dotted = id.replace(".py::", ".").replace("::", ".").replace("/", ".")
+    return not selection or any(
+        id == wanted or id.startswith((f"{wanted}::", f"{wanted}/")) or f"{dotted}.".startswith(f"{wanted}.")
+        for wanted in selection
+    )
 
 
 def _controls(source: str) -> list[unittest.TestCase]:
@@ -142,12 +166,14 @@ def main(plan: dict[str, Any]) -> None:
             importlib.import_module(module.name)
     watch, tree, work = Watch(ROOTS), Tree(plan["work"]), plan["work"]
     sys.path[:0] = [work, os.path.join(work, "src")]
-    tests = [test for test in _discovered(work) if _selected(id_of(test, work), plan["selection"])]
+    found, changed_loader = _discovered(work)
+    tests = [test for test in found if _selected(id_of(test, work), plan["selection"])]
     ids = [id_of(test, work) for test in tests]
     files = {os.path.join(work, id.partition("::")[0]) for id in ids}
     if tests:
         tests = _mixed(tests, _controls(plan.pop("controls")), plan.pop("seed"))
-    reporter = Reporter(say, watch, work, ids)
+    reporter = Reporter(say, watch, work, tests)
+    reporter.note(changed_loader)
     for changed in map(tree.changed, sorted(files)):
         reporter.note(changed)
     reporter.note(watch.finished())

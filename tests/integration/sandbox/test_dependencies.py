@@ -16,12 +16,15 @@ import pytest
 from sandbox.checkout import MIRROR
 from sandbox.container import Containers
 from sandbox.dependencies import Builder, build_by_process
-from sandbox.images import LOCK_LABEL
+from sandbox.images import LOCK_LABEL, build
 from sandbox.job import Job
+from sandbox.locks import REPOSITORY
 from sandbox.patching import patches_of
 from sandbox.spec import Limits
-from sandbox.validation import Evidence, validate
+from sandbox.suites import Evidence
+from sandbox.validation import validate
 from sandbox.workspace import pack_objects
+from tests.integration.sandbox.conftest import IMAGE
 from tests.support.processes import start
 from tests.support.sandbox import CALC, FIXED, Repository, edits, make_repository
 
@@ -117,6 +120,24 @@ async def test_an_image_is_built_when_it_is_needed(
     repository = lab.repository("tinydep>=1  # built when needed\n")
     assert (await lab.verdict(repository, build_by_process))[0] == "fixed/verified"
     assert (await lab.verdict(repository))[0] == "fixed/verified"
+
+
+async def test_only_the_newest_images_are_kept_and_those_in_use(
+    engine: docker.DockerClient, tmp_path: Path, wheels: Path
+) -> None:
+    def made(text: str) -> str:
+        (tmp_path / "requirements.txt").write_text(text)
+        return build(engine, IMAGE, tmp_path / "requirements.txt", wheels, kept=2)
+
+    first = made("tinydep==1.0  # the first\n")
+    used = engine.containers.create(first, ["true"])
+    second, third, fourth = (made(f"tinydep==1.0  # the {number}th\n") for number in (2, 3, 4))
+    kept = {tag for image in engine.images.list(filters={"label": LOCK_LABEL}) for tag in image.tags}
+    assert {first, third, fourth} <= kept
+    assert second not in kept
+    used.remove()
+    fifth = made("tinydep==1.0  # the last\n")
+    assert {tag for image in engine.images.list(REPOSITORY) for tag in image.tags} == {fourth, fifth}
 
 
 @pytest.mark.parametrize(

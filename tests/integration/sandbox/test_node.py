@@ -18,7 +18,8 @@ from sandbox.failures import Outcome
 from sandbox.job import Job
 from sandbox.patching import patches_of
 from sandbox.spec import MIB, Limits
-from sandbox.validation import Evidence, validate
+from sandbox.suites import Evidence
+from sandbox.validation import validate
 from sandbox.workspace import pack_objects
 from tests.support.sandbox import Repository, edits, make_repository
 from tests.support.stack import absent

@@ -11,14 +11,16 @@ import pytest
 
 from sandbox.checkout import BUNDLE, MIRROR
 from sandbox.container import ContainerEnvironment, Containers
+from sandbox.environment import Environments
 from sandbox.failures import Outcome
 from sandbox.job import Job, Task
 from sandbox.patching import patches_of
 from sandbox.runners.python import PYTEST_LOADS
 from sandbox.spec import Limits
-from sandbox.validation import Evidence, validate
+from sandbox.suites import Evidence
+from sandbox.validation import validate
 from sandbox.workspace import pack_objects
-from tests.support.sandbox import CALC, FIXED, START, TESTS, Repository, edits, make_repository
+from tests.support.sandbox import CALC, FIXED, START, TESTS, Repository, commit, edits, make_repository
 
 pytestmark = pytest.mark.integration
 
@@ -43,7 +45,7 @@ OWN_TEST = "from calc import add\n\n\ndef test_own():\n    assert add(2, 2) == 4
 class Sandbox:
     """Validates changes of one repository."""
 
-    def __init__(self, containers: Containers, limits: Limits, repository: Repository) -> None:
+    def __init__(self, containers: Environments, limits: Limits, repository: Repository) -> None:
         self._containers, self._limits, self._repository = containers, limits, repository
         self.evidence = Evidence()
         self.detail = ""
@@ -186,6 +188,24 @@ subprocess.Popen(['sleep', '60'], start_new_session=True)
 if left: sys.exit(str(left))
 """
     assert await sandbox.verdict({"calc.py": FIXED + traces}) == "fixed/verified"
+
+
+async def test_a_later_fix_in_the_repository_s_history_cannot_be_read(
+    tmp_path: Path, containers: Containers, limits: Limits
+) -> None:
+    repository = make_repository(tmp_path / "calc", START)
+    (repository.folder / "calc.py").write_text(FIXED)
+    later = commit(repository.folder)
+    looking = f"""import subprocess
+{CALC}
+for name in ("repo.git", "trees.git"):
+    shown = subprocess.run(["git", f"--git-dir=/workspace/{{name}}", "show", "{later}:calc.py"], capture_output=True)
+    if shown.returncode == 0:
+        exec(shown.stdout)
+"""
+    sandbox = Sandbox(containers, limits, repository)
+    assert await sandbox.verdict({"calc.py": looking}) == "not_fixed"
+    assert await sandbox.verdict({"calc.py": looking.replace("/workspace/{name}", "/tmp/work/.git")}) == "not_fixed"
 
 
 async def test_edits_apply_one_after_the_other(sandbox: Sandbox) -> None:

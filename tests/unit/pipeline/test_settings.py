@@ -63,6 +63,8 @@ BAD = {
     "SANDBOX_PIDS": "0",
     "SANDBOX_REPEATS": "0",
     "SANDBOX_FETCH_MB": "0",
+    "SANDBOX_FETCHED_MB": "0",
+    "SANDBOX_IMAGES_KEPT": "0",
     "SANDBOX_FETCH_TIMEOUT_S": "0",
     "SANDBOX_BUILD_IMAGES": "perhaps",
     "SANDBOX_PRIVATE_ORIGINS": "perhaps",

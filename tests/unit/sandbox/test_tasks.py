@@ -42,6 +42,10 @@ def test_an_instance_of_swe_bench_is_a_task() -> None:
         (b'{"test_patch": ["x"]}', "test_patch is not a text"),
         (b'{"PASS_TO_PASS": ["-pevil"]}', "PASS_TO_PASS has -pevil"),
         (b'{"cases": {}}', "cases is not a list of objects"),
+        (b'{"black_box_tests": ["test_a.py"]}', "black_box_tests is not an object of texts"),
+        (b'{"black_box_tests": {"../test_a.py": ""}}', "black_box_tests has '../test_a.py'"),
+        (b'{"black_box_tests": {"test_a.py": "", "program.py": ""}}', "black_box_tests has 'program.py'"),
+        (b'{"black_box_tests": {"data.json": "{}"}}', "black_box_tests has no file of tests"),
         (b'{"cases": [{"name": "no argv"}]}', "a case has a name"),
         (b'{"cases": [{"name": "a", "argv": ["a"], "exit_status": "0"}]}', "exit_status of the case a"),
         (b'{"runner": "make"}', "no runner make; there are: pytest"),
@@ -84,6 +88,14 @@ def test_a_case_says_what_a_program_answers() -> None:
     adds, usage = task_of(json.dumps({"cases": given}).encode()).cases
     assert adds == Case(name="adds", argv=("python3", "main.py"), stdin=b"1 2", stdout=b"3\n", exit_status=0)
     assert (usage.name, usage.stdin, usage.stdout, usage.exit_status) == ("usage", b"", b"", 2)
+
+
+def test_black_box_tests_are_files_by_name() -> None:
+    task = task_of(b'{"black_box_tests": {"test_a.py": "from program import run\\n", "data.json": "{}"}}')
+    assert task.black_box_tests == {"test_a.py": b"from program import run\n", "data.json": b"{}"}
+    assert task.black_box
+    assert task_of(b'{"cases": [{"name": "a", "argv": ["a"]}]}').black_box
+    assert not Task().black_box
 
 
 @pytest.mark.parametrize("task_id", ["unknown", "../team__calc-1", "/etc/passwd", "", ".hidden"])

@@ -7,7 +7,7 @@ from sandbox.claims import Checked
 from sandbox.failures import Outcome
 from sandbox.grading import compare
 from sandbox.spec import RUNS, distinct_runs
-from sandbox.validation import Evidence
+from sandbox.suites import Evidence
 from sandbox.verdicts import validated
 from schemas.codec import decode, encode
 from tests.support.sandbox import assembled

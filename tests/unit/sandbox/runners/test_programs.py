@@ -126,6 +126,13 @@ def test_only_what_is_selected_runs(tmp_path: Path, runner: str) -> None:
     assert run(tmp_path, files, runner, (one,)).results == {one: "passed"}
 
 
+@pytest.mark.parametrize("module", ["tests.test_a", "tests.test_a.TestGroup", "tests.test_a.TestGroup.test_passes"])
+def test_unittest_takes_names_with_dots(tmp_path: Path, module: str) -> None:
+    results = run(tmp_path, {"tests/test_a.py": CLASSIC, "tests/test_ab.py": CLASSIC}, "unittest", (module,)).results
+    assert results["tests/test_a.py::TestGroup::test_passes"] == "passed"
+    assert {id.partition("::")[0] for id in results} == {"tests/test_a.py"}
+
+
 @pytest.mark.parametrize("runner", PYTHON)
 def test_a_tree_without_tests_has_no_results(tmp_path: Path, runner: str) -> None:
     assert run(tmp_path, {"calc.py": ""}, runner).results == {}
@@ -133,6 +140,7 @@ def test_a_tree_without_tests_has_no_results(tmp_path: Path, runner: str) -> Non
 
 PASSES = (
     "import unittest, calc\n\nclass TestOne(unittest.TestCase):\n    def test_one(self): assert calc.add(1, 2) == 3\n"
+    "    def test_two(self): assert calc.add(1, 1) == 2\n"
 )
 TRICKS = {
     "test method": "import unittest\nunittest.TestCase.assertEqual = lambda *a: None\n",
@@ -142,6 +150,8 @@ TRICKS = {
     "tracing": "import sys\nsys.settrace(lambda *a: None)\n",
     "equality": "class Yes:\n    def __eq__(self, other): return True\nadd = lambda a, b: Yes()\n",
     "equal number": "class Yes(int):\n    __hash__ = None\n    def __eq__(self, other): return True\n",
+    "run": "def add(a, b):\n    import gc, unittest\n    for case in gc.get_objects():\n"
+    "        if isinstance(case, unittest.TestCase): case.run = lambda result=None: None\n    return a + b\n",
     "rewritten": "import pathlib\nfor p in pathlib.Path().rglob('test_*.py'): p.write_text('')\n",
 }
 
@@ -156,6 +166,33 @@ def test_reaching_for_the_framework_is_noticed(tmp_path: Path, trick: str, runne
     except BadReport:
         return
     assert report.notes
+
+
+def test_a_test_of_unittest_that_is_exchanged_after_it_was_found_is_noticed(tmp_path: Path) -> None:
+    exchanging = """import sys
+
+def add(a, b):
+    for module in list(sys.modules.values()):
+        if found := getattr(module, "TestOne", None):
+            found.test_two = lambda self: None
+    return a + b
+"""
+    report = run(tmp_path, {"calc.py": exchanging, "tests/test_one.py": PASSES}, "unittest")
+    assert report.notes == ("test_one.TestOne.test_two was replaced",)
+    # pytest runs the method that it has found
+    assert run(tmp_path, {"calc.py": exchanging.replace("a + b", "3")}).results == {
+        "tests/test_one.py::TestOne::test_one": "passed",
+        "tests/test_one.py::TestOne::test_two": "failed",
+    }
+
+
+def test_a_loader_that_is_changed_while_tests_are_found_is_noticed(tmp_path: Path) -> None:
+    changing = "def load_tests(loader, tests, pattern):\n"
+    changing += "    loader.getTestCaseNames = lambda case: ['test_one']\n    return tests\n"
+    files = {"calc.py": "def add(a, b): return a + b\n", "tests/__init__.py": "", "tests/test_one.py": PASSES}
+    assert run(tmp_path, files, "unittest").notes == ()
+    changed = run(tmp_path, {**files, "testaaa.py": changing}, "unittest")
+    assert changed.notes == ("the loader's getTestCaseNames was replaced",)
 
 
 HONEST = """
