@@ -4,7 +4,7 @@ A judge's digest covers everything that determines its answers, this package's o
 different judges are never taken for the same and an unchanged judge is recognised.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from importlib.resources import files
 from typing import Any
 
@@ -15,8 +15,8 @@ from judge.rubric import Rubric
 from pipeline.canonical import digest, digest_of
 
 HEURISTIC_SOURCES = (
-    "commands", "dangers", "diffs", "features", "heuristics", "hygiene", "links", "phrases", "scoring",
-    "shell", "timeline",
+    "commands.py", "dangers.py", "diffs.py", "features.py", "heuristics.py", "hygiene.py", "links.py", "phrases.py",
+    "scoring.py", "shell.py", "timeline.py",
 )  # fmt: skip
 
 
@@ -29,7 +29,7 @@ class HeuristicJudge:
     def __init__(self, rubric: Rubric) -> None:
         heuristics.check_rubric(rubric)
         self.rubric = rubric
-        self.digest = digest_of({"code": code_digest(), "kind": self.kind, "rubric": rubric.digest()})
+        self.digest = digest_of({"code": code_digest(HEURISTIC_SOURCES), "kind": self.kind, "rubric": rubric.digest()})
 
     async def judge(self, case: Case, /) -> Judgement:
         return self.judged(case.document, case.features)
@@ -43,7 +43,7 @@ class HeuristicJudge:
         pass
 
 
-def code_digest() -> str:
-    """The digest of the code that features and heuristic grades come from, so that no version can be forgotten."""
+def code_digest(sources: Iterable[str]) -> str:
+    """The digest of files of this package that answers come from, so that no version of them can be forgotten."""
     folder = files("judge")
-    return digest_of({name: digest((folder / f"{name}.py").read_bytes()) for name in HEURISTIC_SOURCES})
+    return digest_of({name: digest((folder / name).read_bytes()) for name in sources})

@@ -1,12 +1,18 @@
 """What every judge is: takes a case, returns a judgement. A judgement says what it cost and where its evidence lies."""
 
-from collections.abc import Iterable, Mapping
+import asyncio
+from collections.abc import Awaitable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from judge.features import Features
 from judge.rubric import Rubric
+from pipeline.errors import Retryable
 from schemas.records import Grade, Suspicion
+
+LIVE = "live"
+"""The run id of scores that are given as traces come in."""
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +64,16 @@ class Judge(Protocol):
 
     async def close(self) -> None:
         """Give connections back; the judge is not asked again."""
+
+
+async def every(works: Iterable[Awaitable[Result]]) -> list[Result]:
+    """The results of all of them, done at once. All come to an end before a failure is raised, so that nothing that was
+    paid for is lost; what must stop the process goes before what may be tried again."""
+    results = await asyncio.gather(*works, return_exceptions=True)
+    failures = [result for result in results if isinstance(result, BaseException)]
+    if failures:
+        raise min(failures, key=lambda failure: isinstance(failure, Retryable))
+    return [result for result in results if not isinstance(result, BaseException)]
 
 
 def spent(judgements: Iterable[Judgement]) -> Judgement:

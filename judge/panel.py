@@ -4,16 +4,15 @@ A juror that comes to no score abstains, and more than half must not. Of an even
 taken: doubt raises no grade, and the median is always a grade that somebody gave, whose reasons and citations it keeps.
 """
 
-import asyncio
 from collections.abc import Mapping
 from dataclasses import replace
 
-from judge.judging import Case, Judge, Judgement, spent
+from judge.evidence import keep
+from judge.judging import Case, Judge, Judgement, every, spent
 from judge.rubric import Criterion, Rubric
 from judge.unfinished import Unfinished
-from pipeline.canonical import digest, digest_of, dumps
-from pipeline.errors import Retryable
-from pipeline.objectstore import ObjectStore, derived_key
+from pipeline.canonical import digest_of
+from pipeline.objectstore import ObjectStore
 from schemas.records import Grade
 
 NO_QUORUM = "no_quorum"
@@ -33,17 +32,7 @@ class Panel:
 
     async def judge(self, case: Case, /) -> Judgement:
         heard = self._heard.of(case.key)
-        waiting = [name for name in self._jurors if name not in heard]
-        answers = await asyncio.gather(*(self._jurors[name].judge(case) for name in waiting), return_exceptions=True)
-        failures = []
-        for name, answer in zip(waiting, answers, strict=True):
-            if isinstance(answer, Judgement):
-                heard[name] = answer
-            else:
-                failures.append(answer)
-        # Whoever has spoken is not asked, and paid, again when the case comes back.
-        if failures:
-            raise min(failures, key=lambda failure: isinstance(failure, Retryable))
+        await every([self._hear(name, case, heard) for name in self._jurors])
         in_order = {name: heard[name] for name in self._jurors}
         judgement = replace(verdict(self.rubric, in_order), evidence_ref=await self._keep(case, in_order))
         self._heard.done(case.key)
@@ -52,6 +41,11 @@ class Panel:
     async def close(self) -> None:
         for juror in self._jurors.values():
             await juror.close()
+
+    async def _hear(self, name: str, case: Case, heard: dict[str, Judgement]) -> None:
+        # Whoever has spoken is not asked, and paid, again when the case comes back after an outage.
+        if name not in heard:
+            heard[name] = await self._jurors[name].judge(case)
 
     async def _keep(self, case: Case, heard: Mapping[str, Judgement]) -> str:
         """What the jurors said, and where the exchange of each lies."""
@@ -66,10 +60,7 @@ class Panel:
             }
             for name, judgement in heard.items()
         ]
-        data = dumps({"jurors": said})
-        ref = derived_key("evidence", case.trace_id, digest(data))
-        await self._evidence.put(ref, data)
-        return ref
+        return await keep(self._evidence, case.trace_id, {"jurors": said})
 
 
 def quorum(jurors: int) -> int:

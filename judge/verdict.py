@@ -26,8 +26,10 @@ Reason = Literal[
     "missing_rationale",
     "missing_trace",
     "no_events",
+    "no_quorum",
     "provider_refused",
     "refusal",
+    "timeout",
     "truncated",
     "wrong_question",
 ]

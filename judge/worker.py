@@ -8,10 +8,13 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
+from judge.budget import BudgetReached
 from judge.features import Features, features
 from judge.judges import HeuristicJudge
-from judge.judging import Case, Judge, Judgement
+from judge.judging import LIVE, Case, Judge, Judgement
+from judge.metrics import Metrics
 from judge.scoring import capped, overall_milli
+from judge.spending import DailyBudget
 from pipeline.clock import Clock
 from pipeline.document import open_document
 from pipeline.errors import Invalid
@@ -19,7 +22,6 @@ from pipeline.objectstore import ObjectStore
 from pipeline.telemetry import logger
 from schemas.records import Record, TraceAssembled, TraceJudged
 
-LIVE = "live"
 NO_EVENTS = Judgement(reason="no_events")
 log = logger(__name__)
 Emit = Callable[[TraceJudged], Awaitable[None]]
@@ -60,17 +62,25 @@ def heuristic_result(
 
 
 class Live:
-    """The handler of the consumer. `emit` returns when the log has the record."""
+    """The handler of the consumer. `emit` returns when the log has the record. While `budget` is spent, traces wait."""
 
-    def __init__(self, scorer: Scorer, emit: Emit) -> None:
-        self._scorer, self._emit = scorer, emit
+    def __init__(
+        self, scorer: Scorer, emit: Emit, budget: DailyBudget | None = None, metrics: Metrics | None = None
+    ) -> None:
+        self._scorer, self._emit, self._budget = scorer, emit, budget
+        self._metrics = metrics or Metrics()
 
     async def handle(self, record: Record) -> None:
         """Judge one finished trace. Raises Invalid for another record or a damaged document, Retryable meanwhile."""
         if not isinstance(record, TraceAssembled):
             raise Invalid(f"a {type(record).__name__} is no finished trace")
-        judged = await self._scorer.result(record)
+        if self._budget:
+            await self._budget.known.wait()
+        judged = await self._affordable(record)
         await self._emit(judged)
+        if self._budget:
+            self._budget.written(judged)
+        self._metrics.scored(judged)
         log.info(
             "judged",
             trace_id=record.trace_id,
@@ -79,6 +89,17 @@ class Live:
             reason=judged.reason,
             overall_milli=judged.overall_milli,
         )
+
+    async def _affordable(self, trace: TraceAssembled) -> TraceJudged:
+        while True:
+            try:
+                return await self._scorer.result(trace)
+            except BudgetReached as reached:
+                if not self._budget:
+                    raise
+                log.warning("judging is paused", trace_id=trace.trace_id, reason=str(reached))
+                with self._metrics.paused.track_inprogress():
+                    await self._budget.replenished()
 
 
 def _bounded(judgement: Judgement, judge: Judge, found: Features) -> Judgement:
@@ -91,7 +112,13 @@ def _record(
     rubric = judge.rubric
     scored = judgement.reason is None
     if not scored:
-        log.info("unscored", trace_id=trace.trace_id, revision=trace.revision, reason=judgement.detail)
+        log.info(
+            "unscored",
+            trace_id=trace.trace_id,
+            revision=trace.revision,
+            reason=judgement.reason,
+            detail=judgement.detail,
+        )
     return TraceJudged(
         trace_id=trace.trace_id,
         project=trace.project,

@@ -3,6 +3,7 @@
 The upper-case field name is the variable. Services take only the groups they need.
 """
 
+from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar
 
@@ -17,6 +18,7 @@ Port = Annotated[int, Field(ge=1, le=65_535)]
 Positive = Annotated[int, Field(ge=1)]
 TYPES = r"^[a-z*][a-z0-9.+-]*/[a-z0-9.+*-]+(,[a-z*][a-z0-9.+-]*/[a-z0-9.+*-]+)*$"
 Natural = Annotated[int, Field(ge=0)]
+Dollars = Annotated[Decimal, Field(ge=0, le=1_000_000, allow_inf_nan=False)]
 Url = Annotated[str, Field(pattern=r"^https?://[^/\s]+/?$")]
 # Where Docker and Kubernetes mount secrets: a file named like the variable gives its value, the environment wins.
 SECRETS_DIR = Path("/run/secrets")
@@ -315,8 +317,33 @@ class JudgeSettings(Group):
     judge_model: str = Field("gpt-4o-mini", description="model of the OpenAI-compatible judge")
     openai_api_key: str | None = Field(None, description="key of the judge's endpoint")
     openai_base_url: str | None = Field(None, description="OpenAI-compatible endpoint; OpenAI's own where unset")
-    judge_parallel: Positive = Field(4, description="traces judged at once")
-    judge_timeout_s: Positive = Field(60, description="deadline of one call, seconds")
+    judge_mode: Literal["all", "criterion", "batch"] = Field(
+        "all", description="what one call asks about: all criteria of a trace, one criterion, or a batch of traces"
+    )
+    judge_batch: Annotated[int, Field(ge=2)] = Field(4, description="traces in one call, in mode batch")
+    judge_format: Literal["auto", "json_schema", "json_object", "text"] = Field(
+        "auto", description="how the form of an answer is demanded; auto: as strictly as the endpoint allows"
+    )
+    judge_event_bytes: Positive = Field(200_000, description="bytes of events shown in one call; about 3 to 4 a token")
+    judge_answer_size: Positive = Field(4_000, description="tokens that an answer about one trace may have")
+    judge_parallel: Positive = Field(4, description="traces judged at once; in mode batch, batches")
+    judge_calls: Positive = Field(8, description="calls of the endpoint at once")
+    judge_timeout_s: Positive = Field(60, description="deadline of one call, seconds; times the traces of a batch")
+    judge_deadlines: Positive = Field(
+        3, description="times that a call may pass its deadline while others are answered, until its trace is unscored"
+    )
+    judge_price_in: Dollars | None = Field(None, description="dollars for a million prompt tokens of JUDGE_MODEL")
+    judge_price_out: Dollars | None = Field(None, description="dollars for a million completion tokens of JUDGE_MODEL")
+    judge_prices: Path | None = Field(
+        None, description="YAML file with prices of models: `MODEL: {in: DOLLARS, out: DOLLARS}`"
+    )
+    judge_budget_usd: Dollars | None = Field(
+        None, description="dollars that live judging may spend a day (UTC), of all processes together; then it pauses"
+    )
+    judge_metrics_host: str = Field("127.0.0.1", description="address that the judge's metrics are served at")
+    judge_metrics_port: Annotated[int, Field(ge=0, le=65_535)] = Field(
+        0, description="port of the judge's metrics; 0: not served"
+    )
 
 
 GROUPS: tuple[type[Group], ...] = (

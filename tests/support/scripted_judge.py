@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from judge.judging import Case, Judgement
 from pipeline.canonical import digest
-from schemas.records import Grade
+from schemas.records import Grade, TraceJudged
 from tests.support.judging import RUBRIC
+from tests.support.traces import START_US, trace_id
 
 
 def gave(number: int, rationale: str = "as shown", seqs: tuple[int, ...] = (0,)) -> Judgement:
@@ -21,6 +22,28 @@ def gave(number: int, rationale: str = "as shown", seqs: tuple[int, ...] = (0,))
         for criterion in RUBRIC.criteria
     )
     return Judgement(grades, prompt_tokens=100, cost_nano=1000, calls=1, evidence_ref="evidence/of-the-juror")
+
+
+def judged() -> TraceJudged:
+    """A live score of a trace, without grades."""
+    return TraceJudged(
+        trace_id=trace_id(1),
+        project="default",
+        revision=1,
+        head=digest(b"head"),
+        outcome="scored",
+        grades=(),
+        rubric_id=RUBRIC.id,
+        rubric_version=RUBRIC.version,
+        rubric_digest=RUBRIC.digest(),
+        judge="scripted",
+        judge_digest=digest(b"scripted"),
+        run_id="live",
+        prompt_tokens=0,
+        completion_tokens=0,
+        started_at_us=START_US,
+        duration_us=1,
+    )
 
 
 class ScriptedJudge:

@@ -11,22 +11,25 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+import httpx2
 import pytest
 from aiokafka.structs import ConsumerRecord
 
 from pipeline.kafka import ensure_topics, make_consumer, make_producer
 from pipeline.objectstore import FolderStore
-from pipeline.settings import KafkaSettings
+from pipeline.settings import JudgeSettings, KafkaSettings
 from schemas.codec import decode, encode
 from schemas.records import TraceAssembled, TraceJudged
 from schemas.topics import TRACE_ASSEMBLED, TRACE_JUDGED
 from tests.support.judging import RUBRIC, assembled, careful_session
 from tests.support.openai_server import Scripted, answer, openai_server
+from tests.support.ports import free_port
 from tests.support.processes import Process, start
 
 pytestmark = pytest.mark.integration
 
-GOOD = Scripted(answer([criterion.id for criterion in RUBRIC.criteria]))
+IDS = [criterion.id for criterion in RUBRIC.criteria]
+GOOD = Scripted(answer(IDS))
 # Each test has traces of its own; the broker is shared.
 _numbers = itertools.count(7_000_000)
 
@@ -47,13 +50,18 @@ class Bench:
     @contextmanager
     def judge(self, **environment: str) -> Iterator[Process]:
         """A judge from now on; stopped cleanly at the end, so that the next one need not wait for its group."""
-        plain = {"OPENAI_API_KEY": "", "OPENAI_BASE_URL": "", "JUDGE_RUBRIC": "", "OBJECT_STORE": "folder"}
+        ours = {name.upper(): "" for name in JudgeSettings.model_fields}
+        plain = {**ours, "OBJECT_STORE": "folder"}
         places = {"KAFKA_BOOTSTRAP": self.kafka.kafka_bootstrap, "OBJECT_STORE_DIR": str(self.folder)}
         process = start([sys.executable, "-m", "judge"], self.folder / "judge.log", {**plain, **places, **environment})
         try:
             yield process
         finally:
             process.stop()
+
+    def log(self) -> str:
+        """What the judges have logged so far."""
+        return (self.folder / "judge.log").read_text()
 
     async def write(self, *traces: TraceAssembled) -> None:
         """Append finished traces to the log."""
@@ -131,12 +139,66 @@ async def test_a_useless_reply_is_unscored_with_its_reason(bench: Bench) -> None
         endpoint.script = [Scripted("I would rather talk.")]
         await bench.write(*traces)
         [judged] = await bench.scores(traces)
+    assert (judged.calls, judged.prompt_tokens) == (2, 2400)
     assert (judged.outcome, judged.reason, judged.overall_milli, judged.grades) == (
         "unscored",
         "invalid_json",
         None,
         (),
     )
+
+
+async def test_traces_that_come_together_are_judged_in_one_call(bench: Bench) -> None:
+    traces = fresh(8)
+    labels = [f"trace_{number}" for number in range(1, 5)]
+    with openai_server() as endpoint:
+        endpoint.script = [Scripted(answer(IDS, labels=labels))]
+        await bench.write(*traces)
+        with bench.judge(OPENAI_BASE_URL=endpoint.base_url, JUDGE_MODE="batch"):
+            judged = await bench.scores(traces)
+        assert len(endpoint.asked) < 8, "each call is about several"
+    assert {(j.outcome, j.overall_milli, len(j.grades)) for j in judged} == {("scored", 4000, 6)}
+    assert sum(j.prompt_tokens for j in judged) == 1200 * len(endpoint.asked)
+
+
+async def test_a_panel_judges_live_and_its_metrics_are_served(bench: Bench) -> None:
+    traces, port = fresh(2), free_port()
+    with openai_server() as endpoint:
+        endpoint.rule = lambda body: Scripted(answer(IDS, grade=body["seed"]))
+        panel = {"JUDGE": "panel:3xsmall", "JUDGE_METRICS_PORT": str(port)}
+        with bench.judge(OPENAI_BASE_URL=endpoint.base_url, **panel):
+            await bench.write(*traces)
+            judged = await bench.scores(traces)
+            async with httpx2.AsyncClient() as http:
+                served = (await http.get(f"http://127.0.0.1:{port}/metrics")).text
+    assert {(j.judge, j.model, j.overall_milli, j.calls, len(j.jurors)) for j in judged} == {
+        ("panel", "small", 2000, 3, 3)
+    }
+    assert {(grade.votes, grade.spread) for j in judged for grade in j.grades} == {((1, 2, 3), 2)}
+    assert 'judge_calls_total{model="small",result="answered"} 6.0' in served
+    assert 'judge_tokens_total{kind="prompt",model="small"} 7200.0' in served
+    assert 'judge_scores_total{outcome="scored",reason=""} 2.0' in served
+
+
+async def test_a_spent_budget_pauses_judging_also_after_a_restart_and_no_trace_is_lost(bench: Bench) -> None:
+    traces = fresh(6)
+    with openai_server() as endpoint:
+        endpoint.script = [GOOD]
+        # A call has 1,540 tokens, at $1,000 a million.
+        priced = {"OPENAI_BASE_URL": endpoint.base_url, "JUDGE_PRICE_IN": "1000", "JUDGE_PRICE_OUT": "1000"}
+        capped = {**priced, "JUDGE_BUDGET_USD": "3", "JUDGE_PARALLEL": "1"}
+        await bench.write(*traces)
+        with bench.judge(**capped) as first:
+            await asyncio.to_thread(first.wait_until, lambda: "judging is paused" in bench.log())
+            assert len(endpoint.asked) == 2, "two calls of $1.54 pass $3"
+        with bench.judge(**capped) as second:
+            await asyncio.to_thread(second.wait_until, lambda: bench.log().count("judging is paused") > 1)
+            assert len(endpoint.asked) == 2
+        assert "JUDGE_BUDGET_USD" in bench.log()
+        with bench.judge(**priced, JUDGE_BUDGET_USD="1000"):
+            judged = await bench.scores(traces)
+    assert {(j.outcome, j.cost_nano_usd) for j in judged} == {("scored", 1_540_000_000)}
+    assert len(endpoint.asked) == 6
 
 
 async def test_kill_9_in_the_middle_loses_no_score(bench: Bench) -> None:

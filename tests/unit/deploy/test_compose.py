@@ -20,7 +20,13 @@ SERVICES: dict[str, dict[str, Any]] = yaml.safe_load(TEXT)["services"]
 OURS = {name: service for name, service in SERVICES.items() if "pr-telemetry" in service["image"].lower()}
 VARIABLES = {name.upper(): field for group in GROUPS for name, field in group.model_fields.items()}
 # What is for the host alone, and what a container has as a matter of course.
-NOT_PASSED = {"OBJECT_STORE_DIR", "CLICKHOUSE_ANALYST_USER", "CLICKHOUSE_ANALYST_PASSWORD", "JUDGE_RUBRIC"}
+NOT_PASSED = {
+    "OBJECT_STORE_DIR",
+    "CLICKHOUSE_ANALYST_USER",
+    "CLICKHOUSE_ANALYST_PASSWORD",
+    "JUDGE_RUBRIC",
+    "JUDGE_PRICES",
+}
 
 
 def _loaded(module: str) -> set[type[settings.Group]]:

@@ -6,10 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from judge.client import JudgeModel
-from judge.configured import judge_of_settings
+from judge.configured import JudgeConfig, judge_of, judge_of_settings
 from judge.judges import HeuristicJudge
-from judge.model import ModelJudge
+from judge.rubric import Rubric
 from judge.worker import Live, Scorer, heuristic_result
 from pipeline.errors import BadSetting, Invalid
 from pipeline.objectstore import FolderStore
@@ -44,19 +43,28 @@ def test_a_bad_rubric_file_names_the_setting(text: str | None, tmp_path: Path) -
 def test_a_digest_stands_for_everything_that_determines_the_answers(tmp_path: Path) -> None:
     other = RUBRIC.model_copy(update={"guidance": "Be kind."})
 
-    def of_model(model: str, budget: int = 100, rubric: object = RUBRIC) -> str:
-        return ModelJudge(rubric, JudgeModel(model, "k", None, 1), FolderStore(tmp_path), budget).digest  # type: ignore[arg-type]
+    def of_model(rubric: Rubric = RUBRIC, **fields: object) -> str:
+        config = JudgeConfig.model_validate({"kind": "openai", "model": "a", **fields})
+        return judge_of(config, rubric, FolderStore(tmp_path)).digest
 
     digests = [
         HeuristicJudge(RUBRIC).digest,
         HeuristicJudge(other).digest,
-        of_model("a"),
-        of_model("b"),
-        of_model("a", budget=200),
-        of_model("a", rubric=other),
+        of_model(),
+        of_model(model="b"),
+        of_model(base_url="http://127.0.0.1:1/v1"),
+        of_model(sample=1),
+        of_model(sample=2),
+        of_model(mode="criterion"),
+        of_model(mode="batch"),
+        of_model(mode="batch", batch=5),
+        of_model(answer_format="text"),
+        of_model(event_bytes=200),
+        of_model(most_tokens=200),
+        of_model(other),
     ]
     assert len(set(digests)) == len(digests)
-    assert of_model("a") == of_model("a")
+    assert of_model() == of_model(batch=5) == of_model(timeout_s=9, prompt_price=1)
 
 
 def ticking() -> Callable[[], int]:

@@ -69,8 +69,19 @@ BAD = {
     "SANDBOX_BUILD_IMAGES": "perhaps",
     "SANDBOX_PRIVATE_ORIGINS": "perhaps",
     "SANDBOX_UNTRUSTED": "perhaps",
+    "JUDGE_MODE": "one",
+    "JUDGE_BATCH": "1",
+    "JUDGE_FORMAT": "xml",
+    "JUDGE_EVENT_BYTES": "0",
+    "JUDGE_ANSWER_SIZE": "0",
     "JUDGE_PARALLEL": "0",
+    "JUDGE_CALLS": "0",
     "JUDGE_TIMEOUT_S": "0",
+    "JUDGE_DEADLINES": "0",
+    "JUDGE_PRICE_IN": "-0.1",
+    "JUDGE_PRICE_OUT": "NaN",
+    "JUDGE_BUDGET_USD": "much",
+    "JUDGE_METRICS_PORT": "65536",
 }
 VARIABLES = {name.upper(): group for group in GROUPS for name in group.model_fields}
 
