@@ -1,12 +1,17 @@
-"""What a judge model costs: `python -m benchmarks.judge_cost`, for the example stories and the real sessions at hand.
+"""What a judge model costs in each mode: `python -m benchmarks.judge_cost`, for the example stories and the real
+sessions at hand.
 
-The bytes of every prompt are measured. Tokens are estimated from them: BYTES_PER_TOKEN was measured on these same
-prompts with the vocabulary of gpt-4o-mini (docs/judging.md says how). Prices are arguments, as they change.
+The real judge runs over all sessions at once, with a model that only writes down what it is asked and answers with the
+heuristic judge's words. Requests and their bytes are measured. Tokens are estimated from bytes: BYTES_PER_TOKEN was
+measured on these same prompts with the vocabulary of gpt-4o-mini (docs/judging.md says how). Prices are arguments.
 """
 
 import argparse
-from collections.abc import Iterator
-from dataclasses import dataclass
+import asyncio
+import json
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -14,114 +19,191 @@ from typing import Any
 from clients.importers import import_session
 from clients.recorded import Session
 from examples.stories import STORIES
-from judge.features import features
+from judge.asking import Asking
+from judge.budget import Budget
+from judge.client import Exchange, JudgeModel, Settled
+from judge.features import Features, features
 from judge.heuristics import grade
-from judge.injection import screen
-from judge.prompt import BUDGET_BYTES, Question, questions
+from judge.judging import Case, Judgement
+from judge.model import Manner, ModelJudge
+from judge.prompt import Asked, Question
 from judge.rubric import load
+from judge.verdict import MARK, Reply
 from pipeline.canonical import dumps
+from pipeline.objectstore import FolderStore
 from schemas.events import EVENT_ADAPTER
+from schemas.records import Grade
 
 PROJECT = Path(__file__).parents[1]
 SESSIONS = (PROJECT / "examples" / "real", PROJECT.parent / "shared" / "data" / "trajectories" / "mini-swe-agent")
 STARTED_AT_S = 1_700_000_000.0
 RUBRIC = load((files("judge") / "rubrics" / "rubric-1.0.yaml").read_text())
-BYTES_PER_TOKEN = 3.58
+BYTES_PER_TOKEN = 3.56
 TRACES = 1_000
 QUOTES, QUOTE_LENGTH = 2, 60
 """Quotes for a grade and characters of one, as assumed."""
+MODES = {
+    "all": Manner("all"),
+    "criterion": Manner("criterion"),
+    "batch of 4": Manner("batch", 4),
+}
+PANEL = 3
 
 
 @dataclass(frozen=True)
-class Prompt:
-    """One measured prompt: bytes of its messages and schema, and of an answer as long as the heuristic judge's."""
+class Trace:
+    """A session as a judge gets it, and the heuristic judge's grades of it."""
 
     name: str
-    events: int
+    title: str
+    document: Mapping[str, Any]
+    features: Features
+    grades: tuple[Grade, ...]
+
+    @property
+    def case(self) -> Case:
+        return Case(self.name, "sha256:head", "default", self.document, self.features)
+
+
+def traces() -> Iterator[tuple[str, Trace]]:
+    """("told" or "real", trace): the told sessions, then every real one that is here."""
+    for name, story in STORIES.items():
+        yield "told", _trace(name, story.session(STARTED_AT_S))
+    found = {path.name.split(".")[0]: path for folder in SESSIONS for path in folder.glob("*.traj.json.gz")}
+    for name, path in sorted(found.items()):
+        yield "real", _trace(name, import_session("mini-swe-agent", path.read_bytes()))
+
+
+def _trace(name: str, session: Session) -> Trace:
+    told = session.trace
+    # The task's title is what the recording model knows a trace by.
+    read: dict[str, Any] = {
+        "environment": dict(told.environment),
+        "events": [EVENT_ADAPTER.validate_json(dumps(dict(event))).stored() for event in session.events],
+        "repo": {"start_commit": told.start_commit or "not recorded"},
+        "task": {"title": told.task_title, "description": told.task_description or ""},
+    }
+    found = features(read)
+    grades = grade(RUBRIC, found, {event["seq"]: event["type"] for event in read["events"]})
+    return Trace(name, told.task_title, read, found, grades)
+
+
+class Recording(JudgeModel):
+    """A model that is never called: it keeps the questions and answers within the protocol."""
+
+    def __init__(self, known: list[Trace]) -> None:
+        super().__init__(Settled("recording"), None)
+        self.asked: list[tuple[Question, str]] = []
+        self._by_title = {trace.title: trace for trace in known}
+        assert len(self._by_title) == len(known), "two sessions have the same title"
+
+    async def ask(self, question: Question) -> Exchange:
+        shown = json.loads(question.messages[1]["content"])["evidence"]
+        told = {one.label: _told(one, self._by_title[shown[one.label]["task"]["title"]]) for one in question.asked}
+        content = dumps({"question_id": question.id, "traces": told}).decode()
+        self.asked.append((question, content))
+        return Exchange({"messages": list(question.messages)}, Reply(content), metered=True, took_us=0)
+
+
+def _told(asked: Asked, trace: Trace) -> dict[str, Any]:
+    given = {grade.criterion: grade for grade in trace.grades}
+    return {
+        "addresses_grader": [],
+        "grades": {criterion.id: _grade(given[criterion.id], asked) for criterion in asked.criteria},
+    }
+
+
+def _grade(given: Grade, asked: Asked) -> dict[str, Any]:
+    cited = [seq for seq in given.cited_seqs if seq in asked.events] or [min(asked.events)]
+    quotes = [{"seq": seq, "text": _quote(asked.events[seq][0])} for seq in cited[:QUOTES]]
+    return {"rationale": given.rationale, "cited_seqs": cited, "quotes": quotes, "grade": given.grade}
+
+
+def _quote(event: Mapping[str, Any]) -> str:
+    texts = [" ".join(text.split())[:QUOTE_LENGTH] for text in event.values() if isinstance(text, str)]
+    return max((text for text in texts if not MARK.search(text)), key=len)
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What a mode took for a set of traces, in all."""
+
+    traces: int
+    calls: int
     prompt_bytes: int
     answer_bytes: int
     characters_left_out: int
-    events_left_out: int
+
+    def times(self, number: int) -> "Measured":
+        """The same several times over."""
+        more = {name: number * getattr(self, name) for name in ("calls", "prompt_bytes", "answer_bytes")}
+        return replace(self, **more)
 
 
-def sessions() -> Iterator[tuple[str, Session]]:
-    """The told sessions, then every real one that is here."""
-    for name, story in STORIES.items():
-        yield name, story.session(STARTED_AT_S)
-    found = {path.name.split(".")[0]: path for folder in SESSIONS for path in folder.glob("*.traj.json.gz")}
-    for name, path in sorted(found.items()):
-        yield name, import_session("mini-swe-agent", path.read_bytes())
+async def measured(manner: Manner, known: list[Trace]) -> tuple[Measured, list[tuple[Question, str]]]:
+    """The traces judged in a mode, all coming at once; what was asked and answered."""
+    model = Recording(known)
+    with tempfile.TemporaryDirectory() as folder:
+        judge = ModelJudge(RUBRIC, model, Asking(model, None, Budget()), manner, FolderStore(Path(folder)))
+        judgements: list[Judgement] = await asyncio.gather(*(judge.judge(trace.case) for trace in known))
+        await judge.close()
+    unscored = [judgement.detail for judgement in judgements if judgement.reason]
+    assert not unscored, unscored
+    assert all(len(question.messages) == 2 for question, _ in model.asked), "a reply had to be mended"
+    total = Measured(
+        len(known),
+        len(model.asked),
+        sum(len(prompt_of(question).encode()) for question, _ in model.asked),
+        sum(len(answer.encode()) for _, answer in model.asked),
+        sum(judgement.left_out_characters for judgement in judgements),
+    )
+    return total, model.asked
 
 
-def document(session: Session) -> dict[str, Any]:
-    """The part of a finished trace's document that a judge reads."""
-    trace = session.trace
-    return {
-        "environment": dict(trace.environment),
-        "events": [EVENT_ADAPTER.validate_json(dumps(dict(event))).stored() for event in session.events],
-        "repo": {"start_commit": trace.start_commit or "not recorded"},
-        "task": {"title": trace.task_title, "description": trace.task_description or ""},
-    }
+def prompt_of(question: Question) -> str:
+    """Everything that is sent for a question, as one text."""
+    return "\n".join([*(message["content"] for message in question.messages), dumps(question.schema).decode()])
 
 
-def question(session: Session) -> Question:
-    """The one request about a session."""
-    [asked] = questions(RUBRIC, [screen(document(session))], "all", BUDGET_BYTES)
-    return asked
-
-
-def messages(session: Session) -> str:
-    """Everything that is sent for a session, as one text."""
-    asked = question(session)
-    return "\n".join([*(message["content"] for message in asked.messages), dumps(asked.schema).decode()])
-
-
-def answer(session: Session) -> str:
-    """An answer in the demanded form, with the heuristic judge's words and made-up quotes."""
-    read = document(session)
-    grades = grade(RUBRIC, features(read), {event["seq"]: event["type"] for event in read["events"]})
-    said = {
-        g.criterion: {
-            "rationale": g.rationale,
-            "cited_seqs": g.cited_seqs,
-            "quotes": [{"seq": seq, "text": "x" * QUOTE_LENGTH} for seq in g.cited_seqs[:QUOTES]],
-            "grade": g.grade,
-        }
-        for g in grades
-    }
-    traces = {"trace_1": {"addresses_grader": [], "grades": said}}
-    return dumps({"question_id": question(session).id, "traces": traces}).decode()
-
-
-def measured(name: str, session: Session) -> Prompt:
-    """The prompt of one session."""
-    [asked] = question(session).asked
-    return Prompt(
-        name,
-        len(session.events),
-        len(messages(session).encode()),
-        len(answer(session).encode()),
-        asked.characters_left_out,
-        asked.events_left_out,
+def line(name: str, took: Measured, args: argparse.Namespace) -> str:
+    """A line of the table; per trace, and the cost of 1,000 traces in dollars."""
+    tokens_in, tokens_out = (
+        size / took.traces / args.bytes_per_token for size in (took.prompt_bytes, took.answer_bytes)
+    )
+    cost = TRACES * (tokens_in * args.input_price + tokens_out * args.output_price) / 1e6
+    return (
+        f"{name:22}{took.calls / took.traces:8.2f}{took.prompt_bytes / took.traces:12,.0f}{tokens_in:11,.0f}"
+        f"{tokens_out:9,.0f}{took.characters_left_out / took.traces:10,.0f}{cost:9.2f}"
     )
 
 
-def print_table(prompts: list[Prompt], bytes_per_token: float, input_price: float, output_price: float) -> None:
-    """One line for each session, then the mean; prices in dollars for a million tokens."""
-    print(f"{'session':34}{'events':>7}{'prompt B':>10}{'answer B':>10}{'left out':>10}{'~tokens':>9}{'$/1,000':>9}")
-    for p in [*prompts, _mean(prompts)]:
-        tokens_in, tokens_out = p.prompt_bytes / bytes_per_token, p.answer_bytes / bytes_per_token
-        cost = TRACES * (tokens_in * input_price + tokens_out * output_price) / 1e6
-        left_out = f"{p.events_left_out} ev" if p.events_left_out else f"{p.characters_left_out} ch"
-        print(
-            f"{p.name:34}{p.events:7}{p.prompt_bytes:10}{p.answer_bytes:10}{left_out:>10}"
-            f"{tokens_in + tokens_out:9.0f}{cost:9.2f}"
-        )
+async def run(args: argparse.Namespace) -> None:
+    """Measure and print every mode on every set of traces."""
+    found = list(traces())
+    print(f"{'':22}{'calls':>8}{'prompt B':>12}{'~tokens in':>11}{'~out':>9}{'left out':>10}{'$/1,000':>9}")
+    for kind in ("told", "real"):
+        if known := [trace for name, trace in found if name == kind]:
+            print(
+                f"{len(known)} {kind} sessions, {sum(len(t.document['events']) for t in known) / len(known):.0f} events"
+            )
+            await _modes(known, kind, args)
 
 
-def _mean(prompts: list[Prompt]) -> Prompt:
-    fields = ("events", "prompt_bytes", "answer_bytes", "characters_left_out", "events_left_out")
-    return Prompt("mean", *(sum(getattr(p, field) for p in prompts) // len(prompts) for field in fields))
+async def _modes(known: list[Trace], kind: str, args: argparse.Namespace) -> None:
+    for name, manner in MODES.items():
+        took, asked = await measured(manner, known)
+        print(line(f"  {name}", took, args))
+        if manner.mode == "all":
+            print(line(f"  panel of {PANEL}, all", took.times(PANEL), args))
+        if args.dump:
+            _dump(args.dump / f"{kind}-{manner.mode}", asked)
+
+
+def _dump(folder: Path, asked: list[tuple[Question, str]]) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for number, (question, answer) in enumerate(asked):
+        (folder / f"{number:03}.prompt.txt").write_text(prompt_of(question))
+        (folder / f"{number:03}.answer.txt").write_text(answer)
 
 
 def main() -> None:
@@ -130,14 +212,7 @@ def main() -> None:
     parser.add_argument("--input-price", type=float, default=0.15, help="dollars for a million prompt tokens")
     parser.add_argument("--output-price", type=float, default=0.60, help="dollars for a million completion tokens")
     parser.add_argument("--dump", type=Path, help="folder to write each prompt and answer to, for a tokenizer")
-    args = parser.parse_args()
-    found = list(sessions())
-    if args.dump:
-        args.dump.mkdir(parents=True, exist_ok=True)
-        for name, session in found:
-            (args.dump / f"{name}.prompt.txt").write_text(messages(session))
-            (args.dump / f"{name}.answer.txt").write_text(answer(session))
-    print_table([measured(*one) for one in found], args.bytes_per_token, args.input_price, args.output_price)
+    asyncio.run(run(parser.parse_args()))
 
 
 if __name__ == "__main__":

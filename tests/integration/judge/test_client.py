@@ -168,6 +168,15 @@ async def test_a_trace_that_alone_passes_its_deadline_is_given_up(endpoint: Open
     assert {body["max_completion_tokens"] for body in knocks} == {16}
 
 
+async def test_where_others_are_answered_meanwhile_nobody_knocks(endpoint: OpenAIServer, store: FolderStore) -> None:
+    slow = document(note("a slow trace"))
+    endpoint.rule = lambda body: replace(GOOD, delay_s=1.5) if "a slow trace" in str(body) else None
+    endpoint.script = [replace(GOOD, delay_s=0.3)]
+    async with judging(of_endpoint(endpoint, most_deadlines=1), store) as judge:
+        given_up, other = await asyncio.gather(judge.judge(case(1, slow)), judge.judge(case(2)))
+    assert (given_up.reason, other.reason, len(endpoint.asked)) == ("timeout", None, 2)
+
+
 async def test_an_absent_endpoint_is_retryable(store: FolderStore) -> None:
     config = JudgeConfig(kind="openai", model="any", base_url=f"http://127.0.0.1:{free_port()}/v1", timeout_s=1)
     async with judging(config, store) as judge:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from judge.budget import Budget, BudgetReached
 from judge.judging import Judgement
 from pipeline.errors import Retryable
 from pipeline.objectstore import FolderStore
@@ -122,6 +123,17 @@ async def test_an_outage_of_a_batch_pauses_all_of_it(endpoint: OpenAIServer, sto
         again = await asyncio.gather(*(judge.judge(case(n)) for n in range(4)))
     assert [judgement.calls for judgement in again] == [2] * 4
     assert len(endpoint.asked) == 2
+
+
+async def test_a_batch_is_held_to_the_budget_too(endpoint: OpenAIServer, store: FolderStore) -> None:
+    endpoint.script = [GOOD_BATCH]
+    config = of_endpoint(endpoint, mode="batch", prompt_price=150_000_000, completion_price=600_000_000)
+    async with judging(config, store, Budget(cap_nano=1)) as judge:
+        first = await asyncio.gather(*(judge.judge(case(n)) for n in range(4)))
+        assert sum(judgement.cost_nano or 0 for judgement in first) == 384_000
+        later = await asyncio.gather(*(judge.judge(case(n)) for n in range(4, 8)), return_exceptions=True)
+    assert {type(result) for result in later} == {BudgetReached}
+    assert len(endpoint.asked) == 1
 
 
 async def test_projects_and_suspicious_traces_share_no_call(endpoint: OpenAIServer, store: FolderStore) -> None:
