@@ -43,13 +43,18 @@ _NARROWS = re.compile(r"::|^-k$|\.py$|^[\w./-]+/[\w./-]*$")
 
 @dataclass(frozen=True, slots=True)
 class Doing:
-    """What one command does. `checks` are its tests and trial runs, spelled so that the same check is found again."""
+    """What one command does. `checks` are its tests and trial runs, spelled so that the same check is found again.
+
+    `scratch` are the test and scratch files that it writes, `removes` the paths or patterns that it deletes.
+    """
 
     checks: tuple[str, ...] = ()
     whole_suite: bool = False
     edits_source: bool = False
     edits_other: bool = False
     undoes: bool = False
+    scratch: tuple[str, ...] = ()
+    removes: tuple[str, ...] = ()
 
     @property
     def changes(self) -> bool:
@@ -62,10 +67,15 @@ def is_test_path(path: str) -> bool:
     return _TEST_PATH.search(path) is not None
 
 
+def is_scratch(path: str) -> bool:
+    """Whether a file is no part of what is tested: a test, or something made on the way."""
+    return is_test_path(path) or _SCRATCH.search(path) is not None
+
+
 def doing(simples: Sequence[Simple]) -> Doing:
     """What a command does, by its simple commands: all of it where several are joined."""
     written = _written(simples)
-    scratch = [path for path in written if is_test_path(path) or _SCRATCH.search(path)]
+    scratch = [path for path in written if is_scratch(path)]
     undoes = any(_undoes(simple) for simple in simples)
     checks = [simple for simple in simples if _is_check(simple)]
     return Doing(
@@ -74,6 +84,8 @@ def doing(simples: Sequence[Simple]) -> Doing:
         edits_source=len(written) > len(scratch) and not undoes,
         edits_other=any(not path.startswith("/dev/") for path in scratch),
         undoes=undoes,
+        scratch=tuple(path for path in scratch if not path.startswith("/dev/")),
+        removes=tuple(path for simple in simples for path in _removed(simple)),
     )
 
 
@@ -123,6 +135,15 @@ def _targets(simple: Simple) -> list[str]:
     elif simple.program in {"cp", "mv"} and len(files) > 1:
         paths.append(files[-1])
     return [path for path in paths if not _BACKUP.search(path)]
+
+
+def _removed(simple: Simple) -> list[str]:
+    """What the command deletes; moved away is deleted as well."""
+    if simple.program in {"rm", "unlink", "shred"}:
+        return [word for word in simple.words[1:] if not word.startswith("-")]
+    if simple.program == "mv":
+        return [word for word in simple.words[1:-1] if not word.startswith("-")]
+    return ["*"] if simple.program == "git" and simple.words[1:2] == ("clean",) else []
 
 
 def _undoes(simple: Simple) -> bool:

@@ -15,8 +15,9 @@ from judge.rubric import Rubric
 from pipeline.canonical import digest, digest_of
 
 HEURISTIC_SOURCES = (
-    "commands.py", "dangers.py", "diffs.py", "features.py", "heuristics.py", "hygiene.py", "links.py", "phrases.py",
-    "scoring.py", "shell.py", "timeline.py",
+    "account.py", "bugfixing.py", "commands.py", "dangers.py", "diffs.py", "features.py", "heuristics.py", "hygiene.py",
+    "links.py", "novice.py", "opinions.py", "phrases.py", "scoring.py", "shell.py", "timeline.py", "trajectory.py",
+    "working.py",
 )  # fmt: skip
 
 

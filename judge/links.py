@@ -12,13 +12,13 @@ from typing import Any
 class Chains:
     """For each note: the action it led to, and the observation that answered that action; seqs.
 
-    `reasoned` holds the actions that go back to a note, `informed` the notes that go back to an action.
+    `reasoned` holds the actions that go back to a note, `informed` has that action for each note with one.
     """
 
     tested: Mapping[int, int]
     closed: Mapping[int, int]
     reasoned: frozenset[int]
-    informed: frozenset[int]
+    informed: Mapping[int, int]
 
 
 def effects(events: Iterable[Mapping[str, Any]]) -> dict[int, list[int]]:
@@ -41,7 +41,7 @@ def chains(
     answered: dict[int, int] = {}
     closed: dict[int, int] = {}
     reasoned: set[int] = set()
-    informed: set[int] = set()
+    informed: dict[int, int] = {}
     for seq in reversed(seqs):
         for effect in led_to.get(seq, ()):
             if seq not in notes:
@@ -60,8 +60,10 @@ def chains(
         if seq in notes or seq in reasoned:
             reasoned.update(effect for effect in led_to.get(seq, ()) if effect not in notes)
         if seq not in notes or seq in informed:
-            informed.update(effect for effect in led_to.get(seq, ()) if effect in notes)
-    return Chains(tested, closed, frozenset(reasoned), frozenset(informed))
+            for effect in led_to.get(seq, ()):
+                if effect in notes:
+                    informed.setdefault(effect, informed.get(seq, seq))
+    return Chains(tested, closed, frozenset(reasoned), informed)
 
 
 def _keep(first: dict[int, int], seq: int, witness: int | None) -> None:

@@ -7,13 +7,42 @@ or user message) is not the participant's reasoning and says nothing.
 
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any, Literal
 
 Part = Literal["hypothesis", "plan", "observation", "decision"]
 
+_WORD = re.compile(r"\w+")
 
-def _words(text: str) -> frozenset[str]:
-    return frozenset(text.split())
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A text and its words in lower case; without words where a letter outside ASCII may match another one's case."""
+
+    text: str
+    words: frozenset[str] | None
+
+    @classmethod
+    def of(cls, text: str) -> "Text":
+        return cls(text, frozenset(_WORD.findall(text.lower())) if text.isascii() else None)
+
+
+@dataclass(frozen=True, slots=True)
+class Phrase:
+    """A pattern, and words of which every text that matches it has one: they spare most searches, half of all time."""
+
+    pattern: re.Pattern[str]
+    telltales: frozenset[str]
+
+    @classmethod
+    def of(cls, pattern: str, telltales: str) -> "Phrase":
+        return cls(re.compile(pattern, re.IGNORECASE), frozenset(telltales.split()))
+
+    def search(self, said: Text) -> bool:
+        """Whether the text holds the phrase."""
+        if said.words is not None and self.telltales.isdisjoint(said.words):
+            return False
+        return self.pattern.search(said.text) is not None
 
 
 NAMED: dict[str, Part] = {
@@ -23,89 +52,84 @@ NAMED: dict[str, Part] = {
     "observation": "observation",
     "decision": "decision",
 }
-PHRASES: dict[Part, re.Pattern[str]] = {
-    "hypothesis": re.compile(
+PHRASES: dict[Part, Phrase] = {
+    "hypothesis": Phrase.of(
         r"\b(?:I (?:think|suspect|believe|guess|bet)|hypothes[ie]s|root cause|caused by|because|due to"
         r"|probably|perhaps|maybe|presumably|(?:might|could|may|must) be|(?:is|are|most) likely|suggests? that"
         r"|seems? (?:to|that|like)|appears? (?:to|that)|(?:issue|problem|bug|error|failure|cause|culprit) (?:is|lies"
         r"|must|might|could|comes|happens|occurs))\b",
-        re.IGNORECASE,
+        "think suspect believe guess bet hypothesis hypotheses root caused because due probably perhaps maybe"
+        " presumably might could may must likely suggest suggests seem seems appear appears issue problem bug"
+        " error failure cause culprit",
     ),
-    "plan": re.compile(
+    "plan": Phrase.of(
         r"\b(?:let me|let's|I(?:'ll| will| need to| want to| am going to|'m going to| should)|next step|the plan"
         r"|first,? (?:I|we|let)|then (?:I|we)(?:'ll| will))\b",
-        re.IGNORECASE,
+        "let ll will need want going should next plan first then",
     ),
-    "observation": re.compile(
+    "observation": Phrase.of(
         r"\b(?:I (?:can )?(?:now )?(?:see|notice|found|find)|(?:it|this|that|output|error|result|results|traceback|log"
         r"|tests?|reproduction|script|function|code|line \d+) (?:now |still |also |already |only )?(?:shows?|says?"
         r"|fails?|failed|passe[sd]|pass|works?|worked|returns?|returned|raises?|raised|prints?|printed|gives?|expects?)"
         r"|as expected|turns out|confirm(?:s|ed)|interesting|looking at (?:the )?(?:output|error|result|code|line))\b",
-        re.IGNORECASE,
+        "see notice found find show shows say says fail fails failed pass passes passed work works worked"
+        " return returns returned raise raises raised print prints printed give gives expect expects expected"
+        " turns confirm confirms confirmed interesting looking",
     ),
-    "decision": re.compile(
+    "decision": Phrase.of(
         r"\b(?:decided?|instead of|rather than|the (?:proper |right |best |simplest |real |minimal )?"
         r"(?:fix|solution|approach|change) (?:is|should|would|will)|so (?:I|we) (?:should|need|can|must|have)"
         r"|therefore|I(?:'ll| will| am going to|'m going to) (?:use|fix|change|add|remove|replace|keep|go with|update"
         r"|modify|apply|revert))\b",
-        re.IGNORECASE,
+        "decide decided instead rather fix solution approach change so therefore use add remove replace keep"
+        " go update modify apply revert",
     ),
 }
-TELLTALES: dict[Part, frozenset[str]] = {
-    "hypothesis": _words(
-        "think suspect believe guess bet hypothesis hypotheses root caused because due probably perhaps maybe"
-        " presumably might could may must likely suggest suggests seem seems appear appears issue problem bug error"
-        " failure cause culprit"
-    ),
-    "plan": _words("let ll will need want going should next plan first then"),
-    "observation": _words(
-        "see notice found find show shows say says fail fails failed pass passes passed work works worked return"
-        " returns returned raise raises raised print prints printed give gives expect expects expected turns confirm"
-        " confirms confirmed interesting looking"
-    ),
-    "decision": _words(
-        "decide decided instead rather fix solution approach change so therefore use add remove replace keep go update"
-        " modify apply revert"
-    ),
-}
-"""Every phrase holds one of its part's words: a look at the words spares most of the searches, half of all the time."""
-_WORD = re.compile(r"\w+")
 _EXPECTATION = re.compile(
     r"\b(?:(?<!\bI )(?<!\bwe )should(?! (?:I|we)\b)|expect(?:s|ed)|supposed to|ought to|instead of|rather than)\b",
     re.IGNORECASE,
 )
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+|\n\s*\n|\n(?=\s*(?:[-*#]|\d+\.)\s)")
 _TOLD = re.compile(r"\[\w+ message\]\n")
-_NAME = re.compile(r"\b\w+\.(?:py|js|ts|go|rs|java|c|h|cpp|rb|php|sql|toml|cfg|ya?ml|json)\b|\b[A-Za-z]\w*_\w+")
+# Possessive (`++`) where giving letters back could never help: these are asked of every claim.
+_NAME = re.compile(r"\b\w++\.(?:py|js|ts|go|rs|java|c|h|cpp|rb|php|sql|toml|cfg|ya?ml|json)\b|\b[A-Za-z]\w*_\w++")
 _CONCRETE = re.compile(
-    r"`[^`\n]+`|\b\w+\.(?:py|js|ts|go|rs|java|c|h|cpp|rb|php|sql|toml|cfg|ya?ml|json)\b|\blines? \d+|\b\w+\(\)"
-    r"|\b[A-Za-z]\w*_\w+|\b[A-Z][a-z]+[A-Z]\w*|\b\w+\.\w+\(|[<>=!]=|'[^'\n]{1,60}'|\"[^\"\n]{1,60}\""
+    r"`[^`\n]++`|\b\w++(?:\.(?:py|js|ts|go|rs|java|c|h|cpp|rb|php|sql|toml|cfg|ya?ml|json)\b|\(\)|\.\w++\()|\blines? \d"
+    r"|\b[A-Za-z][^\W_]*+_\w|\b[A-Z][a-z]++[A-Z]|[<>=!]=|'[^'\n]{1,60}'|\"[^\"\n]{1,60}\""
 )
 
 
-def parts(note: Mapping[str, Any]) -> dict[Part, str]:
-    """The parts of a rationale note, each with the text that holds it."""
+@dataclass(frozen=True, slots=True)
+class Note:
+    """A rationale note: its parts, each with the text that holds it, and all that it says but plans, by sentence."""
+
+    parts: Mapping[Part, str]
+    told: tuple[Text, ...]
+
+
+def read(note: Mapping[str, Any]) -> Note:
+    """The note of an event."""
+    free = [Text.of(each) for each in sentences(note.get("text") or "")]
+    given = {name: said for name in NAMED if (said := note.get(name, "")).strip() and not _TOLD.match(said)}
     found: dict[Part, str] = {}
-    for name, part in NAMED.items():
-        said = note.get(name, "")
-        if said.strip() and not _TOLD.match(said):
-            found[part] = f"{found[part]}\n{said}" if part in found else said
-    if text := note.get("text"):
-        for part, saying in _said(_SENTENCE_END.split(text)).items():
+    for name, said in given.items():
+        part = NAMED[name]
+        found[part] = f"{found[part]}\n{said}" if part in found else said
+    for part, phrase in PHRASES.items():
+        if saying := [each.text for each in free if phrase.search(each)]:
             found.setdefault(part, "\n".join(saying))
-    return found
+    named = [Text.of(each) for name, said in given.items() if name != "plan" for each in sentences(said)]
+    return Note(found, (*free, *named))
 
 
-def _said(sentences: Iterable[str]) -> dict[Part, list[str]]:
-    """The sentences that say each part, in the order of PHRASES."""
-    found: dict[Part, list[str]] = {part: [] for part in PHRASES}
-    for sentence in sentences:
-        # Outside ASCII a letter may match another one's case (the long s); there the words tell nothing.
-        words = frozenset(_WORD.findall(sentence.lower())) if sentence.isascii() else None
-        for part, phrase in PHRASES.items():
-            if (words is None or not TELLTALES[part].isdisjoint(words)) and phrase.search(sentence):
-                found[part].append(sentence)
-    return {part: saying for part, saying in found.items() if saying}
+def parts(note: Mapping[str, Any]) -> Mapping[Part, str]:
+    """The parts of a rationale note, each with the text that holds it."""
+    return read(note).parts
+
+
+def sentences(text: str) -> list[str]:
+    """The sentences of a text, and the items of its lists."""
+    return _SENTENCE_END.split(text)
 
 
 def contrasts(said: Iterable[str]) -> bool:

@@ -4,11 +4,12 @@ The files' state advances with every change; a command is a repeat when it ran b
 is itself a repeat does not advance the state, so repeating anything can only add repeats.
 """
 
-from collections.abc import Iterable, Mapping
+from bisect import bisect_left
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from judge.commands import Doing, doing, is_test_path
+from judge.commands import Doing, doing, is_scratch, is_test_path
 from judge.shell import Simple, simple_commands
 
 
@@ -52,16 +53,28 @@ def actions(events: Iterable[Mapping[str, Any]]) -> tuple[Act, ...]:
     return tuple(found)
 
 
+def last_before(seq: int, seqs: Sequence[int]) -> int:
+    """The last of the seqs (in order) before one; -1 where there is none."""
+    place = bisect_left(seqs, seq)
+    return seqs[place - 1] if place else -1
+
+
 def _act(event: Mapping[str, Any]) -> Act | None:
     if event["type"] == "file_edit":
-        source = not is_test_path(event["file_path"])
-        return Act(event["seq"], event["file_path"], Doing(edits_source=source, edits_other=not source))
+        return Act(event["seq"], event["file_path"], _edit(event["file_path"], event["diff_unified"]))
     if event["type"] == "cmd_run":
         simples = simple_commands(event["command"])
         return Act(event["seq"], " ".join(event["command"].split()), doing(simples), simples)
     if event["type"] == "test_run":
         return _test_run(event)
     return None
+
+
+def _edit(path: str, diff: str) -> Doing:
+    source = not is_test_path(path)
+    removed = (path,) if "\n+++ /dev/null" in diff else ()
+    scratch = (path,) if is_scratch(path) and not removed else ()
+    return Doing(edits_source=source, edits_other=not source, scratch=scratch, removes=removed)
 
 
 def _test_run(event: Mapping[str, Any]) -> Act:
@@ -71,5 +84,5 @@ def _test_run(event: Mapping[str, Any]) -> Act:
     if not what.checks:
         # A client that tells no command, or one we cannot read, still says that tests ran.
         name = " ".join(command.split()) or event["framework"]
-        what = Doing((name,), not command, what.edits_source, what.edits_other, what.undoes)
+        what = replace(what, checks=(name,), whole_suite=not command)
     return Act(event["seq"], " ".join(command.split()) or event["framework"], what, simples)

@@ -18,7 +18,11 @@ from schemas.events import EVENT_ADAPTER
 from schemas.records import Grade, TraceAssembled
 from tests.support.traces import SECOND_US, START_US, trace_id
 
-RUBRIC = load((files("judge") / "rubrics" / "rubric-1.0.yaml").read_text())
+RUBRICS = {
+    name: load((files("judge") / "rubrics" / f"{name}.yaml").read_text())
+    for name in ("rubric-1.0", "agent-trajectory-1.0", "novice-debugging-1.0")
+}
+RUBRIC = RUBRICS["rubric-1.0"]
 Step = dict[str, Any]
 
 
@@ -113,6 +117,18 @@ def graded(doc: Mapping[str, Any], rubric: Rubric = RUBRIC) -> dict[str, Grade]:
 def numbers(doc: Mapping[str, Any], rubric: Rubric = RUBRIC) -> dict[str, int | None]:
     """The bare grades by criterion."""
     return {name: grade.grade for name, grade in graded(doc, rubric).items()}
+
+
+def graded_everywhere(doc: Mapping[str, Any]) -> dict[tuple[str, str], Grade]:
+    """The grades by every built-in rubric, by (rubric, criterion)."""
+    return {
+        (name, criterion): grade for name, rubric in RUBRICS.items() for criterion, grade in graded(doc, rubric).items()
+    }
+
+
+def numbers_everywhere(doc: Mapping[str, Any]) -> dict[tuple[str, str], int | None]:
+    """The bare grades by every built-in rubric."""
+    return {name: grade.grade for name, grade in graded_everywhere(doc).items()}
 
 
 def without(doc: Mapping[str, Any], event_type: str) -> dict[str, Any]:

@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from judge import account
 from judge.diffs import changes
 from judge.features import Features, features
-from judge.phrases import PHRASES, is_concrete, parts
+from judge.phrases import PHRASES, Phrase, Text, is_concrete, parts
 from pipeline.redacted import placeholder
 from tests.support.judging import careful_session, check, cmd, commit, document, edit, note
 
@@ -38,11 +39,22 @@ def test_free_text_says_what_its_phrases_say(text: str, said: set[str]) -> None:
 
 
 @settings(max_examples=1500)
-@given(st.one_of([st.from_regex(phrase, fullmatch=True) for phrase in PHRASES.values()]))
+@given(st.one_of([st.from_regex(phrase.pattern, fullmatch=True) for phrase in PHRASES.values()]))
 def test_no_phrase_is_overlooked_for_the_sake_of_speed(text: str) -> None:
     assert parts({"text": text}).keys() == {
-        part for part, phrase in PHRASES.items() if any(map(phrase.search, re.split(r"(?<=[.!?])\s+", text)))
+        part for part, phrase in PHRASES.items() if any(map(phrase.pattern.search, re.split(r"(?<=[.!?])\s+", text)))
     }
+
+
+@settings(max_examples=1500)
+@given(
+    st.sampled_from([account.VERIFIED, account.LIMIT, account.LESSON, account.REASON, account.REVISION]).flatmap(
+        lambda phrase: st.tuples(st.just(phrase), st.from_regex(phrase.pattern, fullmatch=True))
+    )
+)
+def test_no_phrase_of_an_account_is_overlooked_for_the_sake_of_speed(drawn: tuple[Phrase, str]) -> None:
+    phrase, text = drawn
+    assert phrase.search(Text.of(text))
 
 
 def test_named_parts_need_no_phrases_and_told_messages_say_nothing() -> None:

@@ -1,12 +1,16 @@
 """Each step of each criterion's ladder, and sensible grades for told and for real sessions."""
 
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from clients.importers import import_session
 from examples.stories import STORIES
+from judge import heuristics
 from judge.heuristics import NoHeuristic, check_rubric, graded_by_form
+from judge.judges import HEURISTIC_SOURCES
 from judge.rubric import Evidence, Rubric
 from judge.scoring import overall_milli
 from tests.support.data import REAL_SESSIONS
@@ -171,3 +175,16 @@ def test_a_grade_of_this_judge_goes_no_higher_than_its_citations_allow() -> None
     grade = graded(doc, rubric)["efficiency"]
     assert (graded(doc)["efficiency"].grade, grade.grade) == (5, 3)
     assert grade.rationale.endswith(" Held at 3: a grade from 4 upward must cite a commit.")
+
+
+def test_the_digest_covers_every_module_that_a_heuristic_grade_comes_from() -> None:
+    found, todo = set(), {"heuristics"}
+    while todo:
+        found |= todo
+        sources = [(Path(heuristics.__file__).with_name(f"{name}.py")).read_text() for name in todo]
+        lines = [
+            line for source in sources for line in re.findall(r"^from judge(?:\.(\w+))? import (.+)$", source, re.M)
+        ]
+        todo = {name for module, names in lines for name in ([module] if module else names.split(", "))} - found
+    # A rubric has a digest of its own beside that of the code.
+    assert {f"{name}.py" for name in found if not name.startswith("rubric")} == set(HEURISTIC_SOURCES)

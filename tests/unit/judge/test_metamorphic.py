@@ -13,9 +13,11 @@ from hypothesis import strategies as st
 from clients.importers import import_session
 from examples.stories import STORIES
 from judge.commands import doing
+from judge.scoring import evidence_missing
 from judge.shell import simple_commands
 from tests.support.data import REAL_SESSIONS
 from tests.support.judging import (
+    RUBRICS,
     Step,
     careful_session,
     check,
@@ -24,19 +26,29 @@ from tests.support.judging import (
     document,
     edit,
     graded,
+    graded_everywhere,
     note,
-    numbers,
+    numbers_everywhere,
     recorded,
+    types,
     without,
 )
 
 HYPOTHESES = ("It rounds down.", "`count` in pager.py rounds down.")
-COMMANDS = ("ls src", "cat src/pager.py", "python repro.py", "sed -i s/a/b/ src/pager.py", "git checkout src/pager.py",
-            "grep -rn count .", "cat > repro.py <<'E'\nx\nE", "cp a.py a.py.bak")  # fmt: skip
+REMARKS = (
+    "I can see the output.", "Let me try that.", "I suspect `n`.", "Hm.", "All tests passed.", "That was wrong.",
+    "It fails because `n` in pager.py rounds down.", "Next time I read it first.", "It is not tested on Windows.",
+    "The plan is to look.", "I decided to use `ceil` instead of `floor`.",
+)  # fmt: skip
+COMMANDS = (
+    "ls src", "cat src/pager.py", "head src/pager.py", "python repro.py", "python -c 'print(1)'", "grep -rn count .",
+    "sed -i s/a/b/ src/pager.py", "sed -i s/c/d/ src/b.py && pytest", "git checkout src/pager.py", "cp a.py a.py.bak",
+    "cat > repro.py <<'E'\nx\nE", "rm repro.py",
+)  # fmt: skip
 DANGEROUS = ("rm -rf /", "curl https://example.org/i | sh", "git push --force", "git commit --no-verify -m x")
 STEPS = st.one_of(
     st.sampled_from(HYPOTHESES).map(lambda text: note(hypothesis=text)),
-    st.sampled_from(("I can see the output.", "Let me try that.", "I suspect `n`.", "Hm.")).map(note),
+    st.sampled_from(REMARKS).map(note),
     st.sampled_from(
         (note(observation="5, should be 6"), note(plan="Look."), note(decision="Keep it."), commit(), commit("wip"))
     ),
@@ -96,14 +108,14 @@ def flip_runs(doc: dict[str, Any], last_only: bool) -> dict[str, Any]:
 
 @given(sessions(), st.booleans())
 def test_no_result_moves_anything(doc: dict[str, Any], last_only: bool) -> None:
-    assert graded(flip_runs(doc, last_only)) == graded(doc)
+    assert graded_everywhere(flip_runs(doc, last_only)) == graded_everywhere(doc)
 
 
 @pytest.mark.parametrize("doc", known_sessions())
 @pytest.mark.parametrize("last_only", [True, False])
 def test_no_result_moves_a_known_session(doc: dict[str, Any], last_only: bool) -> None:
     assert flip_runs(doc, last_only) != doc or "test_run" not in json.dumps(doc)
-    assert graded(flip_runs(doc, last_only)) == graded(doc)
+    assert graded_everywhere(flip_runs(doc, last_only)) == graded_everywhere(doc)
 
 
 @given(sessions())
@@ -118,10 +130,19 @@ def test_deleting_the_rationale_lowers_a_known_session(doc: dict[str, Any]) -> N
     lowers(doc)
 
 
+OF_NOTES = {"problem_understanding", "causal_linking", "grounding", "honest_report", "forming_hypotheses", "reflection"}
+"""Criteria that live on notes: without them they fall, and no other one rises."""
+LESS_TO_BE_JUDGED = {"course_correction"}
+"""What is called wrong in words is an own error that shows; without the words there may be none."""
+
+
 def lowers(doc: dict[str, Any]) -> None:
-    before, after = numbers(doc), numbers(without(doc, "rationale_note"))
-    for criterion in ("problem_understanding", "causal_linking"):
-        assert (after[criterion] or 0) < (before[criterion] or 0)
+    before, after = numbers_everywhere(doc), numbers_everywhere(without(doc, "rationale_note"))
+    for name in before:
+        if name[1] in OF_NOTES:
+            assert (after[name] or 0) < (before[name] or 0)
+        elif name[1] not in LESS_TO_BE_JUDGED:
+            assert (after[name] or 0) <= (before[name] or 0)
 
 
 @given(sessions(), st.sampled_from(DANGEROUS), st.data())
@@ -160,7 +181,7 @@ def test_the_order_of_unrelated_events_moves_no_grade(doc: dict[str, Any], data:
     assume(places)
     at = data.draw(st.sampled_from(places))
     swapped = [*events[:at], events[at + 1], events[at], *events[at + 2 :]]
-    assert numbers(with_events(doc, swapped)) == numbers(doc)
+    assert numbers_everywhere(with_events(doc, swapped)) == numbers_everywhere(doc)
 
 
 @pytest.mark.parametrize("doc", known_sessions())
@@ -169,7 +190,7 @@ def test_the_order_of_unrelated_events_moves_no_known_session(doc: dict[str, Any
     for at in [n for n in range(len(events) - 1) if unrelated(events[n], events[n + 1])][::2]:
         if unrelated(events[at], events[at + 1]):
             events[at], events[at + 1] = events[at + 1], events[at]
-    assert numbers(with_events(doc, events)) == numbers(doc)
+    assert numbers_everywhere(with_events(doc, events)) == numbers_everywhere(doc)
 
 
 @given(sessions(), st.text(min_size=1, max_size=8))
@@ -182,20 +203,39 @@ def test_renaming_ids_changes_nothing(doc: dict[str, Any], prefix: str) -> None:
         }
         for event in doc["events"]
     ]
-    assert graded({**doc, "events": events}) == graded(doc)
+    assert graded_everywhere({**doc, "events": events}) == graded_everywhere(doc)
 
 
 @given(sessions())
 def test_the_same_trace_gets_the_same_grades(doc: dict[str, Any]) -> None:
-    assert graded(json.loads(json.dumps(doc))) == graded(doc)
+    assert graded_everywhere(json.loads(json.dumps(doc))) == graded_everywhere(doc)
 
 
 @settings(max_examples=300)
 @given(sessions(), st.data())
-def test_repeating_a_command_never_raises_efficiency(doc: dict[str, Any], data: st.DataObject) -> None:
+def test_repeating_a_command_never_raises_what_counts_repeats(doc: dict[str, Any], data: st.DataObject) -> None:
     commands = [event["seq"] for event in doc["events"] if event["type"] in {"cmd_run", "test_run"}]
     assume(commands)
     at = data.draw(st.sampled_from(commands))
     again = {**doc["events"][at], "id": "again"}
     repeated = with_events(doc, [*doc["events"][: at + 1], again, *doc["events"][at + 1 :]])
-    assert (numbers(repeated)["efficiency"] or 0) <= (numbers(doc)["efficiency"] or 0)
+    before, after = numbers_everywhere(doc), numbers_everywhere(repeated)
+    for name in before:
+        if name[1] in {"efficiency", "tool_economy", "course_correction"}:
+            assert (after[name] or 0) <= (before[name] or 0)
+
+
+@settings(max_examples=300)
+@given(sessions())
+def test_every_grade_cites_the_evidence_that_its_rubric_demands(doc: dict[str, Any]) -> None:
+    grades = graded_everywhere(doc)
+    for name, rubric in RUBRICS.items():
+        for criterion in rubric.criteria:
+            grade = grades[name, criterion.id]
+            assert evidence_missing(grade, criterion, types(doc)) is None
+            assert "Held at" not in grade.rationale  # the ladder cites it of its own
+
+
+@pytest.mark.parametrize("doc", known_sessions())
+def test_every_grade_of_a_known_session_cites_the_evidence_that_its_rubric_demands(doc: dict[str, Any]) -> None:
+    assert [grade for grade in graded_everywhere(doc).values() if "Held at" in grade.rationale] == []
