@@ -93,7 +93,7 @@ async def test_a_bad_part_is_asked_about_alone_and_its_neighbours_keep_theirs(
     endpoint.script = [Scripted(json.dumps(parts)), GOOD]
     judgements = await judged_together(endpoint, store, *map(case, range(4)))
     assert [judgement.reason for judgement in judgements] == [None] * 4
-    assert [judgement.calls for judgement in judgements] == [1, 2, 1, 1]
+    assert sorted(judgement.calls for judgement in judgements) == [1, 1, 1, 2]
     assert sum(judgement.prompt_tokens for judgement in judgements) == 2 * 1200
 
 
@@ -157,10 +157,13 @@ async def test_big_traces_are_not_cut_to_fit_a_batch(endpoint: OpenAIServer, sto
 async def test_the_evidence_of_a_trace_holds_no_word_of_its_neighbours(
     endpoint: OpenAIServer, store: FolderStore
 ) -> None:
-    parts = json.loads(answer(IDS, labels=LABELS[:2]))
-    for label, secret in zip(LABELS, ("words of mine", "words of theirs"), strict=False):
-        parts["traces"][label]["grades"][IDS[0]] |= {"rationale": secret}
-    endpoint.script = [Scripted(json.dumps(parts))]
+    def told(body: dict[str, Any]) -> Scripted:
+        parts = json.loads(answer(IDS, labels=LABELS[:2]))
+        for label, trace in shown(body)["evidence"].items():
+            parts["traces"][label]["grades"][IDS[0]]["rationale"] = trace["events"][0]["text"]
+        return Scripted(json.dumps(parts))
+
+    endpoint.rule = told
     mine, theirs = (case(n, document(note(text))) for n, text in enumerate(("words of mine", "words of theirs")))
     judgement, _ = await judged_together(endpoint, store, mine, theirs, batch=2)
     assert judgement.evidence_ref is not None
