@@ -15,9 +15,11 @@ from pipeline.segments import Entry, entry_of
 async def at(log: Log, place: TopicPartition, offsets: Collection[int]) -> AsyncIterator[Entry]:
     """The entries of a partition at these offsets, in order; what neither topic nor archive has is left out.
 
+    That goes for offsets beyond the end, too, as those of a topic that was made anew: nobody waits for them.
+
     Raises Invalid, Retryable, Unreachable, KafkaError.
     """
-    held_first, _end = (await bounds(log.kafka, place.topic))[place]
+    held_first, end = (await bounds(log.kafka, place.topic))[place]
     gone = {offset for offset in offsets if offset < held_first}
     if gone:
         for segment in await archive.segments(log.store, place.topic, place.partition):
@@ -26,5 +28,5 @@ async def at(log: Log, place: TopicPartition, offsets: Collection[int]) -> Async
                     if entry.offset in gone:
                         gone.remove(entry.offset)  # segments may overlap
                         yield entry
-    async for record in pick(log.kafka, place, sorted(offset for offset in offsets if offset >= held_first)):
+    async for record in pick(log.kafka, place, sorted(offset for offset in offsets if held_first <= offset < end)):
         yield entry_of(record)

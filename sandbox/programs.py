@@ -11,15 +11,17 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from sandbox.checkout import unpack
-from sandbox.environment import Environment, Environments, ExecResult
+from sandbox.environment import INPUT, Environment, Environments, ExecResult
 from sandbox.failures import KILLED, NoVerdict, Outcome, tail, timeout, unverifiable
 from sandbox.runners.runner import Runner
 from sandbox.spec import HOME, WORK, Limits
 
 _PACK = ("tar", "-c", "-C", WORK, ".")
-# the environment's input has no end, the program's has one
 _FILL = f'mkdir {WORK} {HOME} && head -c "$1" | tar -x -C {WORK}'
+# the environment's input has no end, the program's has one
 _CALL = 'head -c "$1" | { shift; exec timeout -s KILL "$@"; }'
+_CALL_WITH_FILE = f'cat {INPUT}/stdin | {{ shift; exec timeout -s KILL "$@"; }}'
+_PIPE_BYTES = 32 * 1024  # what a pipe takes although nobody reads it: more would wait for a program that reads nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,14 +61,17 @@ class Program:
 
         Raises NoVerdict where one with the change does not come to its end; before, that is what the bug may be.
         """
-        limits = self.limits
+        limits, fits = self.limits, len(stdin) <= _PIPE_BYTES
+        if not fits:
+            await self.environment.write_files({"stdin": stdin})
+        script = _CALL if fits else _CALL_WITH_FILE
         done = await self.environment.run(
-            ["sh", "-c", _CALL, "call", str(len(stdin)), f"{limits.run_timeout_s:g}", *argv],
+            ["sh", "-c", script, "call", str(len(stdin)), f"{limits.run_timeout_s:g}", *argv],
             deadline_s=limits.run_timeout_s + limits.prepare_timeout_s,
             output_bytes=limits.output_bytes,
             folder=WORK,
             environment=self.runner.environment,
-            stdin=stdin,
+            stdin=stdin if fits else None,
             report_bytes=limits.report_bytes,
         )
         if self.changed and (outcome := await self._unfinished(done)):

@@ -40,7 +40,9 @@ def validate(
     tests: Annotated[str, typer.Option(help="Runner and what it runs: 'pytest tests/test_a.py'; all tests.")] = "",
     task: Annotated[
         Path | None,
-        typer.Option(exists=True, dir_okay=False, help="JSON file: FAIL_TO_PASS, PASS_TO_PASS, test_patch, ..."),
+        typer.Option(
+            exists=True, dir_okay=False, help="JSON file: FAIL_TO_PASS, test_patch, cases, ... (verdicts.md)."
+        ),
     ] = None,
     json_document: Json = False,
 ) -> None:
@@ -76,6 +78,8 @@ def _print(document: dict[str, Any]) -> None:
     said.append("".join(f"  {document[name]}" for name in ("level", "reason") if document[name]), "")
     out.print(said)
     out.print(document["detail"], markup=False, highlight=False, soft_wrap=True)
+    if looked_for := document["environment"].get("regressions"):
+        out.print(f"regressions: {looked_for}", markup=False, highlight=False, soft_wrap=True)
     if document["runs"]:
         out.print(_runs(document["runs"]))
     by_category: dict[str, list[str]] = defaultdict(list)

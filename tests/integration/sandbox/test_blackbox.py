@@ -172,6 +172,23 @@ async def test_the_answers_decide(
     assert found == verdict, sandbox.detail
 
 
+async def test_much_input_and_output_may_come_in_any_order(sandbox: Sandbox, limits: Limits) -> None:
+    much = b"x" * (3 << 20)
+    late = "import sys; sys.stdout.write('y' * (3 << 20)); sys.stdout.flush(); print(len(sys.stdin.read()))"
+    cases = (
+        ADDS,
+        Case(name="reads nothing", argv=("true",), stdin=much),
+        Case(name="sleeps", argv=("sleep", "1"), stdin=much),
+        Case(name="reads late", argv=("python3", "-c", late), stdin=much, stdout=b"y" * len(much) + b"3145728\n"),
+    )
+    once = replace(limits, repeats=0)
+    assert await sandbox.verdict({"calc.py": FIXED}, PROGRAM, task=Task(cases=cases), limits=once) == "fixed/verified"
+    assert [test.category for test in sandbox.evidence.tests if test.suite == "blackbox"] == [
+        "fail_to_pass",
+        *["pass_to_pass"] * 3,
+    ]
+
+
 async def test_answers_by_chance_are_flaky(sandbox: Sandbox) -> None:
     tossing = b"""import pytest
 from program import run
