@@ -10,17 +10,11 @@ from functools import cached_property
 from typing import Any
 
 from judge.condense import Condensed, condense
-from judge.injection import Screened
+from judge.injection import NEVER_SHOWN, Screened
 from pipeline.canonical import dumps
 
 RESULT_LIMIT = 40
 """Per-test results shown of one test run; the totals are always whole."""
-HIDDEN = frozenset(
-    {
-        "id", "ts_client_us", "duration_us", "caused_by", "buffer_hash_after", "output_ref", "report_ref", "results",
-        "sha", "parents",
-    }
-)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -56,7 +50,7 @@ class Exhibit:
 
 
 def _shown(event: Mapping[str, Any], seq_of: Mapping[str, int], start_us: int) -> dict[str, Any]:
-    shown = {name: value for name, value in event.items() if name not in HIDDEN}
+    shown = {name: value for name, value in event.items() if name not in NEVER_SHOWN and name != "results"}
     shown["at_s"] = (event["ts_client_us"] - start_us) // 1_000_000
     if causes := [seq_of[cause] for cause in event.get("caused_by", ()) if cause in seq_of]:
         shown["caused_by"] = causes

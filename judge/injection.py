@@ -1,22 +1,46 @@
 """Text in a trace that seems to be meant for the judge model: found, and withheld before a model sees the trace. Pure.
 
-The sentence that a rule finds is replaced by a mark that names the rule. Where it is not certain that nothing is left
-of it, the trace must not be shown at all. What a deterministic judge reads is the trace itself, never this.
+The sentences that a rule finds, in whatever form, are replaced by a mark. Where it is not certain
+that nothing is left - something is found again, the passage goes on about grading, it lies in a name, or it is split
+over events - the trace must not be shown at all. What a judge without a model reads is the trace itself, never this.
 """
 
 import re
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import accumulate
 from typing import Any
 
-from judge.injection_rules import rules
+from judge.injection_forms import forms, lowered
+from judge.injection_rules import Span, rules
 from schemas.records import Suspicion
 
 TASK = -1
 """The seq of a suspicion about what the trace says of its task, repository or environment."""
-NAMES = frozenset({"file_path", "framework", "cwd", "id"})
-"""Short fields that say what a thing is called: with a part withheld they would mean another thing."""
-_SENTENCE = re.compile(r"[^\n]*?(?:[.!?](?=\s)|\n|$)")
+NEVER_SHOWN = frozenset(
+    {
+        "id",
+        "ts_client_us",
+        "duration_us",
+        "caused_by",
+        "buffer_hash_after",
+        "output_ref",
+        "report_ref",
+        "sha",
+        "parents",
+    }
+)
+"""Fields of an event that no model is shown."""
+MARK = "[withheld]"
+"""What stands where text was withheld. It says nothing, so that it can be no message either."""
+NAMES = frozenset({"file_path", "framework", "cwd", "results"})
+"""Fields that say what a thing is called: with a part withheld they would mean another thing."""
+REACH = 2
+"""Sentences before and after a suspect one that are withheld too where they speak of grading or of a grader."""
+BORDER = 240
+"""Characters at each end of a text that are read together with the texts before and after it."""
+_SENTENCE = re.compile(r"[^\n]*?(?:[.!?](?=[\s\"'])|[。！？।]|\n|$)")
+Finding = tuple[str, Span]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,53 +52,145 @@ class Screened:
     withheld: bool
 
 
-def mark(rule: str) -> str:
-    """What stands where text was withheld."""
-    return f"[withheld: {rule}]"
+@dataclass(frozen=True, slots=True)
+class _Text:
+    """A text of a trace and where it stands."""
+
+    seq: int
+    field: str
+    text: str
 
 
 def screen(document: Mapping[str, Any]) -> Screened:
     """The trace without what seems to be meant for a judge model, and what that was, in order of seq."""
-    found: set[Suspicion] = set()
     about = {name: document.get(name, {}) for name in ("environment", "repo", "task")}
-    told, certain = _screened(about, TASK, found)
-    events = []
-    for event in document["events"]:
-        shown, sure = _screened(event, event["seq"], found)
-        events.append(shown)
-        certain = certain and sure
-    ordered = tuple(sorted(found, key=lambda one: (one.seq, one.rule)))
-    return Screened({**document, **told, "events": events}, ordered, not certain)
+    texts = [*_texts(about, TASK), *(text for event in document["events"] for text in _texts(event, event["seq"]))]
+    known = {text: _withheld(text) for text in dict.fromkeys(one.text for one in texts)}
+    suspicions = {Suspicion(rule=rule, seq=one.seq) for one in texts for rule in known[one.text].rules}
+    sure = all(known[one.text].sure and one.field not in NAMES for one in texts if known[one.text].rules)
+    left = [replace(one, text=known[one.text].shown.replace(MARK, "\n")) for one in texts]
+    split = _split(left)
+    if not suspicions and not split:
+        return Screened(document, (), withheld=False)
+    masks = {text: what.shown for text, what in known.items() if what.rules}
+    events = [_masked(event, masks) for event in document["events"]]
+    ordered = tuple(sorted(suspicions | split, key=lambda one: (one.seq, one.rule)))
+    withheld = bool(split) or not sure or _goes_on(left, {one.seq for one in suspicions})
+    return Screened({**document, **_masked(about, masks), "events": events}, ordered, withheld)
 
 
-def _screened(value: Any, seq: int, found: set[Suspicion], name: str = "") -> tuple[Any, bool]:
-    """A value with every text in it screened, and whether nothing suspect can be left."""
+def _texts(value: Any, seq: int, field: str = "") -> Iterator[_Text]:
+    """Every text that a model may be shown, keys included: they are texts of the client's too."""
     if isinstance(value, str):
-        shown, ids = _masked(value)
-        found.update(Suspicion(rule=rule, seq=seq) for rule in ids)
-        return shown, not ids or (name not in NAMES and not _masked(shown)[1])
+        yield _Text(seq, field, value)
+    elif isinstance(value, Mapping):
+        for key, inner in value.items():
+            if field == "environment":
+                yield _Text(seq, "results", key)
+            if field or key not in NEVER_SHOWN:
+                yield from _texts(inner, seq, field or key)
+    elif isinstance(value, list):
+        for one in value:
+            yield from _texts(one["id"] if field == "results" else one, seq, field)
+
+
+def _masked(value: Any, masks: Mapping[str, str]) -> Any:
+    if isinstance(value, str):
+        return masks.get(value, value)
     if isinstance(value, Mapping):
-        parts = {key: _screened(inner, seq, found, key) for key, inner in value.items()}
-        return {key: shown for key, (shown, _) in parts.items()}, all(sure for _, sure in parts.values())
-    if isinstance(value, list):
-        inner = [_screened(one, seq, found, name) for one in value]
-        return [shown for shown, _ in inner], all(sure for _, sure in inner)
-    return value, True
+        return {key: _masked(inner, masks) for key, inner in value.items()}
+    return [_masked(one, masks) for one in value] if isinstance(value, list) else value
 
 
-def _masked(text: str) -> tuple[str, frozenset[str]]:
-    lowered = text.lower()
-    spans = [(start, end, rule.id) for rule in rules() for start, end in rule.spans(lowered)]
-    if not spans:
-        return text, frozenset()
-    return _without(text, spans), frozenset(rule for *_, rule in spans)
+def findings(text: str) -> list[Finding]:
+    """What the rules find in any form of a text, and where in the text it stands."""
+    return [
+        ("/".join(filter(None, (form.name, rule))), form.span(*span))
+        for form in forms(text)
+        for rule, span in rules().found(lowered(form.text))
+        if span[1] > span[0]
+    ]
 
 
-def _without(text: str, spans: Iterable[tuple[int, int, str]]) -> str:
-    """The text with each sentence that a span touches replaced by a mark."""
-    out: list[str] = []
-    for sentence in _SENTENCE.finditer(text):
-        start, end = sentence.span()
-        touching = sorted({rule for first, last, rule in spans if first < end and last > start})
-        out.append(f"{mark(touching[0])}{sentence[0][len(sentence[0].rstrip()) :]}" if touching else sentence[0])
-    return "".join(out)
+@dataclass(frozen=True, slots=True)
+class _Withheld:
+    """A text without its suspect sentences, the rules that found them, and whether nothing suspect can be left."""
+
+    shown: str
+    rules: frozenset[str] = frozenset()
+    sure: bool = True
+
+
+def _withheld(text: str) -> _Withheld:
+    found = findings(text)
+    if not found:
+        return _Withheld(text)
+    sentences = [sentence.span() for sentence in _SENTENCE.finditer(text)]
+    suspect = _suspect(text, sentences, found)
+    pieces = [text[start:end] for start, end in sentences]
+    shown = "".join(MARK + _trailing(piece) if bad else piece for piece, bad in zip(pieces, suspect, strict=True))
+    rest = shown.replace(MARK, "")
+    return _Withheld(shown, _simplest(found), not (rules().has(lowered(rest), "grader") or findings(rest)))
+
+
+def _simplest(found: Iterable[Finding]) -> frozenset[str]:
+    """Each rule once, in the form with the shortest name that it found something in."""
+    best: dict[str, str] = {}
+    for name, _ in sorted(found, key=lambda one: (len(one[0]), one[0])):
+        best.setdefault(name.rpartition("/")[2], name)
+    return frozenset(best.values())
+
+
+def _suspect(text: str, sentences: Sequence[Span], found: Iterable[Finding]) -> list[bool]:
+    """Which sentences are withheld: those that a rule found, and near ones that speak of grading or of a grader."""
+    hit = [any(first < end and last > start for _, (first, last) in found) for start, end in sentences]
+    near = {
+        place
+        for at, is_hit in enumerate(hit)
+        if is_hit
+        for place in range(max(0, at - REACH), min(len(hit), at + REACH + 1))
+    }
+    return [
+        is_hit
+        or (place in near and any(rules().has(lowered(text[slice(*span)]), kind) for kind in ("grade", "grader")))
+        for place, (is_hit, span) in enumerate(zip(hit, sentences, strict=True))
+    ]
+
+
+def _trailing(sentence: str) -> str:
+    return sentence[len(sentence.rstrip()) :]
+
+
+def _split(texts: Sequence[_Text]) -> set[Suspicion]:
+    """What is found only when texts are read one after the other: all, those of each field, and their last lines."""
+    fields = dict.fromkeys(one.field for one in texts)
+    groups = [list(texts), *([one for one in texts if one.field == field] for field in fields)]
+    last_lines = [replace(one, text=one.text.rstrip().rpartition("\n")[2]) for one in texts]
+    groups += [last_lines, *([one for one in last_lines if one.field == field] for field in fields)]
+    return {suspicion for group in groups if len(group) > 1 for suspicion in _across(group)}
+
+
+def _across(texts: Sequence[_Text]) -> Iterator[Suspicion]:
+    text, places = _joined(texts)
+    found: dict[int, list[Finding]] = {}
+    for finding in findings(text):
+        first, last = finding[1]
+        touched = [n for n, (start, end) in enumerate(places) if first < end and last > start]
+        for n in touched if len(touched) > 1 else ():
+            found.setdefault(texts[n].seq, []).append(finding)
+    return (Suspicion(rule=f"split/{rule}", seq=seq) for seq, of in found.items() for rule in _simplest(of))
+
+
+def _goes_on(texts: Sequence[_Text], seqs: Collection[int]) -> bool:
+    """Whether texts near a suspect one still speak of a good grade, which alone would be no suspicion."""
+    near = [one for one in texts if any(abs(one.seq - seq) <= REACH for seq in seqs)]
+    return rules().speaks_of_a_good_grade(lowered(_joined(near)[0]))
+
+
+def _joined(texts: Sequence[_Text]) -> tuple[str, list[Span]]:
+    """The beginnings and ends of the texts as one text, and where each stands in it."""
+    ends = [
+        one.text if len(one.text) <= 2 * BORDER else f"{one.text[:BORDER]}\n\n\n{one.text[-BORDER:]}" for one in texts
+    ]
+    starts = [0, *accumulate(len(end) + 1 for end in ends)]
+    return "\n".join(ends), [(start, start + len(end)) for start, end in zip(starts, ends, strict=False)]

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from judge.injection import MARK as WITHHELD
 from judge.prompt import LONGEST_QUOTE, Asked, Question
 from judge.rubric import GRADES, Criterion
 from judge.scoring import evidence_missing
@@ -44,7 +45,7 @@ SHORTEST_QUOTE = 4
 """Characters; anything shorter occurs everywhere, unless it is all that a field of the event says."""
 SEEN_BY_MODEL = "seen-by-model"
 """The rule of a suspicion that the judge model itself reported."""
-MARK = re.compile(r"\[withheld: |\[\.\.\. \d+ (?:characters|results) left out \.\.\.\]")
+OURS = re.compile(rf"{re.escape(WITHHELD)}|\[\.\.\. \d+ (?:characters|results) left out \.\.\.\]")
 """Words of ours, not of the event."""
 
 
@@ -175,7 +176,7 @@ def _quotes(criterion: str, given: object, cited: list[int], asked: Asked) -> tu
 def _says(event: tuple[Mapping[str, Any], Mapping[str, Any]], quote: str) -> bool:
     """Whether the words occur in the event, whole or as shown; runs of white space count as one space, nothing else."""
     words = " ".join(quote.split())
-    if len(words) > LONGEST_QUOTE or not words or MARK.search(words):
+    if len(words) > LONGEST_QUOTE or not words or OURS.search(words):
         return False
     written = [text for form in event for text in (*form.values(), dumps(form).decode()) if isinstance(text, str)]
     texts = [" ".join(text.split()) for text in written]
