@@ -28,7 +28,7 @@ from judge.judging import Case, Judgement
 from judge.model import Manner, ModelJudge
 from judge.prompt import Asked, Question
 from judge.rubric import load
-from judge.verdict import MARK, Reply
+from judge.verdict import OURS, Reply
 from pipeline.canonical import dumps
 from pipeline.objectstore import FolderStore
 from schemas.events import EVENT_ADAPTER
@@ -121,7 +121,7 @@ def _grade(given: Grade, asked: Asked) -> dict[str, Any]:
 
 def _quote(event: Mapping[str, Any]) -> str:
     texts = [" ".join(text.split())[:QUOTE_LENGTH] for text in event.values() if isinstance(text, str)]
-    return max((text for text in texts if not MARK.search(text)), key=len)
+    return max((text for text in texts if not OURS.search(text)), key=len)
 
 
 @dataclass(frozen=True)

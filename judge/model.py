@@ -26,8 +26,8 @@ from pipeline.objectstore import ObjectStore
 
 SOURCES = (
     *HEURISTIC_SOURCES,
-    "condense.py", "dialects.py", "encoding.py", "exhibit.py", "injection.py", "injection_rules.py",
-    "injection_rules.yaml", "prompt.py", "verdict.py",
+    "condense.py", "dialects.py", "encoding.py", "exhibit.py", "injection.py", "injection_forms.py",
+    "injection_rules.py", "injection_rules.yaml", "prompt.py", "verdict.py",
 )  # fmt: skip
 """Files that decide what a model is shown and which of its replies count; caps come from the features."""
 TELLING = frozenset({"provider_refused", "timeout"})

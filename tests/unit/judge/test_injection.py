@@ -14,6 +14,7 @@ from clients.importers import import_session
 from judge.injection import MARK, findings, screen
 from judge.injection_forms import forms
 from judge.injection_rules import rules
+from judge.model import SOURCES
 from judge.prompt import questions
 from tests.support.data import SHARED_DATA
 from tests.support.disguises import HIDE
@@ -155,3 +156,10 @@ def test_a_prompt_holds_nothing_of_the_instruction(twin: Twin) -> None:
     for question in questions(RUBRIC, [twin.screened], "all", BUDGET):
         hidden = HIDE[twin.entry.get("as", "plain")](twin.entry["text"])
         assert json.dumps(hidden, ensure_ascii=False)[1:-1] not in question.messages[1]["content"]
+
+
+def test_the_digest_of_a_judge_covers_every_file_of_the_defence() -> None:
+    folder = Path(__file__).parents[3] / "judge"
+    of_the_defence = {path.name for pattern in ("injection*", "prompt*", "exhibit*") for path in folder.glob(pattern)}
+    assert of_the_defence >= {"injection.py", "injection_rules.yaml"}
+    assert of_the_defence <= set(SOURCES)
