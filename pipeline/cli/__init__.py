@@ -12,6 +12,7 @@ from pipeline.cli import (
     control,
     deadletters,
     erasing,
+    labelling,
     policies,
     queries,
     receipts,
@@ -51,6 +52,7 @@ app.add_typer(access.key_app, name="key")
 app.add_typer(access.token_app, name="token")
 app.add_typer(deadletters.dlq_app, name="dlq")
 app.add_typer(runs.run_app, name="run")
+app.add_typer(labelling.label_app, name="label")
 
 
 @app.callback()
