@@ -245,7 +245,7 @@ class ContainerEnvironment:
         stdin: bytes | None = None,
     ) -> int | None:
         name = self._api.exec_create(self._container.id, command, stdin=stdin is not None, **how)["Id"]
-        with _connection(self._api.exec_start(name, socket=True)) as connection:
+        with self._talking(name) as connection:
             if stdin is not None:
                 getattr(connection, "_sock", connection).sendall(stdin)
             for stream, chunk in frames_iter(connection, tty=False):  # type: ignore[no-untyped-call]
@@ -253,9 +253,24 @@ class ContainerEnvironment:
         exit_code: int | None = self._api.exec_inspect(name)["ExitCode"]
         return exit_code
 
+    @contextmanager
+    def _talking(self, name: str) -> Iterator[Any]:
+        """The raw connection to a command that begins, closed at the end; and where it is refused, as the container is
+        gone, since a refused stream would keep its connection until somebody collects it."""
+        try:
+            opened = self._api.exec_start(name, socket=True)
+        except APIError as error:
+            if error.response is not None:
+                error.response.close()
+            raise
+        try:
+            yield opened
+        finally:
+            _hang_up(opened)
+
     def _feed(self, command: list[str], data: bytes) -> None:
         name = self._api.exec_create(self._container.id, command, user=PREPARING, stdin=True)["Id"]
-        with _connection(self._api.exec_start(name, socket=True)) as connection:
+        with self._talking(name) as connection:
             getattr(connection, "_sock", connection).sendall(data)
             answer = connection.read(ANSWER_BYTES)
         if self._api.exec_inspect(name)["ExitCode"] != 0:
@@ -270,23 +285,15 @@ def _listening(docker_host: str) -> bool:
         return probe.connect_ex(docker_host.removeprefix("unix://")) == 0
 
 
-@contextmanager
-def _connection(opened: Any) -> Iterator[Any]:
-    """A raw connection of the client, closed at the end: together with its response, which shares the descriptor."""
-    try:
-        yield opened
-    finally:
-        _hang_up(opened)
-
-
 def _hang_up(connection: Any) -> None:
+    # together with the response, which shares the descriptor
     with suppress(OSError, ValueError):
         connection._response.close()
 
 
 def _sweep(client: docker.DockerClient, now_s: float) -> int:
     removed = 0
-    for container in client.containers.list(all=True, filters={"label": EXPIRES}):
+    for container in client.containers.list(all=True, filters={"label": EXPIRES}, ignore_removed=True):
         if int(container.labels[EXPIRES]) < now_s:
             with suppress(NotFound, APIError):
                 container.remove(force=True)
@@ -302,8 +309,6 @@ async def _in_thread(threads: ThreadPoolExecutor | None, call: Callable[P, T], *
     try:
         return await asyncio.get_running_loop().run_in_executor(threads, lambda: call(*args, **kwargs))
     except _FAILURES as error:
-        if isinstance(error, APIError) and error.response is not None:
-            error.response.close()  # else a refused stream keeps its connection until somebody collects it
         raise EngineLost(f"{type(error).__name__}: {error}"[:500]) from error
 
 

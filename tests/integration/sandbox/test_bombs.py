@@ -104,7 +104,7 @@ def machine(docker_host: str) -> Iterator[None]:
     yield
     with closing(docker.DockerClient(docker_host, timeout=5)) as engine:
         started = time.monotonic()
-        while engine.containers.list(all=True, filters={"label": EXPIRES}):
+        while engine.containers.list(all=True, filters={"label": EXPIRES}, ignore_removed=True):
             assert time.monotonic() - started < 10, "a container is left"
             time.sleep(0.1)
     after = _memory_kb(), shutil.disk_usage("/").free, _processes()

@@ -158,7 +158,7 @@ asyncio.run(main())
 
 
 def _exists(client: docker.DockerClient, id: str) -> bool:
-    return id in {container.id for container in client.containers.list(all=True)}
+    return id in {container.id for container in client.containers.list(all=True, ignore_removed=True)}
 
 
 async def test_leftovers_are_swept_and_live_containers_are_not(

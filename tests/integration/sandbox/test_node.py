@@ -15,7 +15,7 @@ from sandbox.checkout import MIRROR
 from sandbox.container import Containers
 from sandbox.environment import ImageMissing
 from sandbox.failures import Outcome
-from sandbox.job import Job
+from sandbox.job import Job, Task
 from sandbox.patching import patches_of
 from sandbox.spec import MIB, Limits
 from sandbox.suites import Evidence
@@ -66,11 +66,11 @@ def containers(docker_host: str) -> Iterator[Containers]:
 
 
 async def judged(
-    containers: Containers, repository: Repository, after: dict[str, str], **start: str
+    containers: Containers, repository: Repository, after: dict[str, str], task: Task | None = None
 ) -> tuple[Outcome, Evidence]:
-    events: list[dict[str, Any]] = edits(START | start, after)
+    events: list[dict[str, Any]] = edits(START, after)
     workspace = {MIRROR: pack_objects(repository.objects, 10**8)}
-    job = Job(workspace=workspace, commit=repository.commit, patches=patches_of(events))
+    job = Job(workspace=workspace, commit=repository.commit, patches=patches_of(events), task=task or Task())
     return await validate(containers, job, LIMITS, lambda: secrets.token_hex(16))
 
 
@@ -109,6 +109,27 @@ async def test_other_changes_are_not_called_fixed(
 ) -> None:
     outcome, _ = await judged(containers, repository, after)
     assert verdict(outcome) == expected, outcome.detail
+
+
+async def test_black_box_tests_call_a_program_of_another_language(
+    containers: Containers, repository: Repository
+) -> None:
+    test = b"""from program import run
+
+PRINTS = "console.log(require('./lib/calc').add(Number(process.argv[1]), 2))"
+
+
+def test_adds():
+    assert run("node", "-e", PRINTS, "20019").text == "20021\\n"
+"""
+    task = Task(black_box_tests={"test_calc.py": test})
+    outcome, evidence = await judged(containers, repository, {"lib/calc.js": FIXED}, task)
+    assert verdict(outcome) == "fixed/verified", outcome.detail
+    assert evidence.environment["regressions"] == "looked for by 1 tests of the start commit"
+    # right where a test runner is the parent, and so in Node's own tests
+    knowing = CALC.replace("a - b", "process.env.NODE_TEST_CONTEXT ? a + b : a - b", 1)
+    outcome, _ = await judged(containers, repository, {"lib/calc.js": knowing}, task)
+    assert verdict(outcome) == "not_fixed"
 
 
 async def test_without_the_image_it_is_named(docker_host: str, repository: Repository, tmp_path: Path) -> None:

@@ -131,7 +131,7 @@ async def test_a_killed_worker_s_trace_is_validated_by_the_next(
     with closing(docker.DockerClient(docker_host)) as engine:
 
         def containers() -> int:
-            return len(engine.containers.list(filters={"label": EXPIRES}))
+            return len(engine.containers.list(filters={"label": EXPIRES}, ignore_removed=True))
 
         with lab.worker(docker_host, repos) as worker:
             worker.wait_until(lambda: containers() > 0)
