@@ -101,6 +101,13 @@ class TelemetryClient:
         response = self._http.send("POST", "/v1/traces", self._token, body, repeatable=False)
         return Created.model_validate_json(response.content)
 
+    def refresh(self, created: Created) -> Created:
+        """The trace with a fresh upload token; its earlier one may have expired. Repeating is harmless."""
+        path = f"/v1/traces/{created.trace_id}/upload-token"
+        body = orjson.dumps({"upload_token": created.upload_token})
+        answer = orjson.loads(self._http.send("POST", path, self._token, body).content)
+        return created.model_copy(update={"upload_token": str(answer["upload_token"])})
+
     def ingest(self, created: Created, chunk: Mapping[str, Any]) -> Receipt:
         """Upload one chunk (the body of `schemas.api.IngestChunk`). The same chunk again gives the same receipt."""
         key = {IDEMPOTENCY_KEY: f"{created.trace_id}:{chunk['chunk_seq']}"}

@@ -33,13 +33,17 @@ class Submitted:
 
 @dataclass
 class TraceUpload:
-    """An open trace at the client: remembers the receipts, the artifacts and how many events were sent."""
+    """An open trace at the client: remembers the receipts, the artifacts and how many events were sent.
+
+    `keep` hears of each receipt, and how many events it is for, before anything else is sent.
+    """
 
     client: TelemetryClient
     created: Created
     receipts: list[Receipt] = field(default_factory=list)
     artifacts: list[Artifact] = field(default_factory=list)
     events_sent: int = 0
+    keep: Callable[[Receipt, int], None] = lambda _receipt, _events: None
 
     @property
     def trace_id(self) -> str:
@@ -77,6 +81,7 @@ class TraceUpload:
         receipt = self.client.ingest(self.created, chunk)
         self.receipts.append(receipt)
         self.events_sent += len(events)
+        self.keep(receipt, len(events))
         return receipt
 
 

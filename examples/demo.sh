@@ -18,7 +18,7 @@ for script in submit_example submit_complex_example submit_failed_example; do
     echo "$id  $script.py"
     traces+=("$id")
 done
-imported=$(pr-telemetry import --format mini-swe-agent examples/real/*.traj.json.gz)
+imported=$(pr-telemetry import examples/real/*.traj.json.gz)
 echo "$imported"
 while read -r id _; do traces+=("$id"); done <<<"$imported"
 

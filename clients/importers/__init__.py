@@ -3,68 +3,55 @@
 What is not of its format raises `NotThisFormat`.
 """
 
-import gzip
-import json
-import zlib
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
-from clients.importers import git_commit, mini_swe_agent
-from clients.importers.formats import NotThisFormat
+from clients.importers import atif, claude_code, git_commit, mini_swe_agent, openhands, swe_agent
+from clients.importers.content import Content
+from clients.importers.formats import Imported, NotThisFormat
 from clients.recorded import Session
 from clients.repositories import Repository
 
-GZIP_MAGIC = b"\x1f\x8b"
+Detect = Callable[[Content], bool]
+Read = Callable[[Content], Iterator[Imported]]
 
-
-@dataclass(frozen=True, slots=True)
-class Files:
-    """A format whose sources are JSON files, gzipped or not."""
-
-    convert: Callable[[dict[str, Any]], Session]
-
-    def session(self, source: str, repo: Path | None) -> Session:
-        """The session in the file named `source`. Raises NotThisFormat, OSError."""
-        if repo is not None:
-            raise NotThisFormat("this format is of files: it takes no repository")
-        return self.read(Path(source).read_bytes())
-
-    def read(self, content: bytes) -> Session:
-        """The session in a file's bytes. Raises NotThisFormat."""
-        try:
-            plain = gzip.decompress(content) if content.startswith(GZIP_MAGIC) else content
-            document = json.loads(plain)  # orjson refuses files with lone surrogates, which recorders do write
-        except (OSError, EOFError, zlib.error, ValueError) as error:
-            raise NotThisFormat(f"not readable as JSON: {error}") from error
-        if not isinstance(document, dict):
-            raise NotThisFormat("not a JSON object")
-        return self.convert(document)
-
-
-@dataclass(frozen=True, slots=True)
-class Commits:
-    """A format whose sources are commits of one repository."""
-
-    convert: Callable[[Repository, str], Session]
-
-    def session(self, source: str, repo: Path | None) -> Session:
-        """The session of the commit that `source` names in a repository; that of the working folder where None."""
-        return self.convert(Repository(repo or Path()), source)
-
-
-IMPORTERS: dict[str, Files | Commits] = {
-    "mini-swe-agent": Files(mini_swe_agent.convert),
-    "git-commit": Commits(git_commit.convert),
+# By the name that --format takes: whether a file is of the format, and its sessions.
+IMPORTERS: dict[str, tuple[Detect, Read]] = {
+    "mini-swe-agent": (mini_swe_agent.detect, mini_swe_agent.read),
+    "swe-agent": (swe_agent.detect, swe_agent.read),
+    "openhands": (openhands.detect, openhands.read),
+    "claude-code": (claude_code.detect, claude_code.read),
+    "atif": (atif.detect, atif.read),
 }
 
 
-def import_session(format_name: str, source: str | bytes, repo: Path | None = None) -> Session:
-    """The session of a source: a file's name or its bytes, or a commit. KeyError: no such format; NotThisFormat."""
-    importer = IMPORTERS[format_name]
-    if isinstance(source, str):
-        return importer.session(source, repo)
-    if not isinstance(importer, Files):
-        raise NotThisFormat("this format is of commits: it takes no file")
-    return importer.read(source)
+def detected(content: Content) -> list[str]:
+    """The formats that a file may be of."""
+    return [name for name, (fits, _) in IMPORTERS.items() if fits(content)]
+
+
+def sessions(format_name: str, content: Content) -> list[Imported]:
+    """All sessions of a file. KeyError: no such format. Raises NotThisFormat."""
+    _, read = IMPORTERS[format_name]
+    found = list(read(content))
+    for one in found:
+        if content.altered:
+            one.loss.altered["bytes that are not UTF-8 became U+FFFD"] += content.altered
+        if content.unreadable:
+            one.loss.dropped["line that is no JSON"] += len(content.unreadable)
+    if not found:
+        raise NotThisFormat("it holds no session")
+    return found
+
+
+def import_session(format_name: str, data: bytes) -> Session:
+    """The one session of a file's bytes. Raises NotThisFormat, also where there are several; KeyError."""
+    found = sessions(format_name, Content(data))
+    if len(found) > 1:
+        raise NotThisFormat(f"it holds {len(found)} sessions")
+    return found[0].session
+
+
+def commit_session(revision: str, folder: Path | None = None) -> Session:
+    """The session of a commit in a repository; in that of the working folder where None. Raises NotThisFormat."""
+    return git_commit.convert(Repository(folder or Path()), revision)

@@ -1,7 +1,11 @@
-"""What importers share: their one error, and text made acceptable to the server."""
+"""What importers share: their one error, what they return, and text made acceptable to the server."""
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
+
+from clients.importers.loss import Loss
+from clients.recorded import Session
 
 # Under the server's chunk limit even if every character takes the six bytes of a JSON escape.
 PIECE_CHARS = 30_000
@@ -10,6 +14,14 @@ _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 class NotThisFormat(ValueError):
     """The file is not what its importer reads."""
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """One session of a source, and what of the source is not in it."""
+
+    session: Session
+    loss: Loss
 
 
 def acceptable(text: str) -> str:

@@ -12,6 +12,7 @@ from pipeline.cli import (
     control,
     deadletters,
     erasing,
+    importing,
     labelling,
     policies,
     queries,
@@ -32,7 +33,7 @@ app.command("down")(control.down)
 app.command("status")(control.status)
 app.command("logs")(control.logs)
 app.command("submit")(sessions.submit_files)
-app.command("import")(sessions.import_files)
+app.command("import")(importing.import_files)
 app.command("validate")(validating.validate)
 app.command("view")(sessions.view)
 app.command("results")(sessions.results)

@@ -1,7 +1,6 @@
-"""`submit`, `import`, `view`, `results`: sessions in through the HTTP interface, results out."""
+"""`submit`, `view`, `results`: sessions in through the HTTP interface, results out."""
 
-from collections.abc import Callable, Collection
-from dataclasses import replace
+from collections.abc import Callable, Collection, Iterable
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,15 +12,13 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from clients.http import TelemetryClient
-from clients.importers import IMPORTERS, import_session
-from clients.importers.formats import NotThisFormat
+from clients.journal import Held
 from clients.problems import ApiProblem, ConnectionLost, EventTooLarge, NotReady
-from clients.recorded import Session, session_of
+from clients.recorded import session_of
 from clients.session import ALL_STAGES, Submitted, submit, wait_for
 from clients.view import print_trace
 from pipeline.cli.terminal import Json, err, fail, out
 from pipeline.settings import ClientSettings, load
-from schemas.api import CreateTrace
 
 COLUMNS = ("trace", "events", "integrity", "verdict", "score", "queryable", "task")
 WIDE = 120
@@ -33,26 +30,33 @@ def client() -> TelemetryClient:
     return TelemetryClient(settings.gateway_url, settings.gateway_token)
 
 
-def _send(sources: Collection[str], read: Callable[[str], Session], json: bool, receipts: Path | None) -> None:
-    """Submit each source's session; the ids of those that went in are printed whatever happens to the others."""
+Sent = tuple[Submitted, dict[str, Any], str]
+Send = Callable[[TelemetryClient, str], Iterable[Sent]]
+
+
+def send_each(sources: Collection[str], send: Send, json: bool, receipts: Path | None) -> None:
+    """Send what each source holds; the ids of what went in are printed whatever happens to the others.
+
+    `send` gives for each session what was confirmed, what its line of JSON says besides, and what a person reads.
+    """
     failed = 0
     with client() as connection:
         for source in sources:
             try:
-                submitted = submit(connection, read(source))
-            except (ApiProblem, ConnectionLost, EventTooLarge, NotThisFormat, ValueError, OSError) as error:
+                for submitted, said, told in send(connection, source):
+                    if receipts:
+                        keep_receipts(receipts, submitted)
+                    line = {"file": source, "trace_id": submitted.trace_id, **said}
+                    typer.echo(orjson.dumps(line) if json else f"{submitted.trace_id}  {Path(source).name}{told}")
+            except (ApiProblem, ConnectionLost, EventTooLarge, Held, ValueError, OSError) as error:
                 failed += 1
                 fail(f"{source}: {error}")
-                continue
-            if receipts:
-                _keep(receipts, submitted)
-            line = {"file": source, "trace_id": submitted.trace_id}
-            typer.echo(orjson.dumps(line) if json else f"{submitted.trace_id}  {Path(source).name}")
     if failed:
         raise fail(f"{failed} of {len(sources)} not submitted")
 
 
-def _keep(folder: Path, submitted: Submitted) -> None:
+def keep_receipts(folder: Path, submitted: Submitted) -> None:
+    """Write a trace's receipts, as `verify-receipt` reads them."""
     content = orjson.dumps([receipt.model_dump() for receipt in submitted.receipts], option=orjson.OPT_INDENT_2)
     (folder / f"{submitted.trace_id}.receipts.json").write_bytes(content)
 
@@ -75,35 +79,11 @@ def submit_files(files: Files, receipts: Receipts = None, json: JsonLines = Fals
 
     A file is {"trace": {...}, "events": [...]}, as in examples/session.json.
     """
-    _send([str(file) for file in files], lambda file: session_of(Path(file).read_bytes()), json, receipts)
 
+    def send(connection: TelemetryClient, file: str) -> Iterable[Sent]:
+        return [(submit(connection, session_of(Path(file).read_bytes())), {}, "")]
 
-def import_files(
-    sources: Annotated[list[str], typer.Argument(help="Files; with --format git-commit commits: hashes, branches.")],
-    format_name: Annotated[str, typer.Option("--format", help=f"One of: {', '.join(IMPORTERS)}.")],
-    repo: Annotated[
-        Path | None, typer.Option(exists=True, file_okay=False, help="git-commit: the repository; the working folder.")
-    ] = None,
-    task_id: Annotated[str, typer.Option(help="Task of the traces, instead of what the source says.")] = "",
-    participant: Annotated[str, typer.Option(help="Who worked, instead of what the source says.")] = "",
-    receipts: Receipts = None,
-    json: JsonLines = False,
-) -> None:
-    """Submit sessions that another tool recorded, or commits as sessions. Exit status 1 when one failed.
-
-    A commit's trace has its parent as the workspace, an edit for each file it changes, and its message as the reason.
-    """
-    if format_name not in IMPORTERS:
-        raise typer.BadParameter(f"no format {format_name}; there are: {', '.join(IMPORTERS)}")
-    said = {"task_id": task_id, "participant_id": participant}
-    told = {name: value for name, value in said.items() if value}
-
-    def read(source: str) -> Session:
-        session = import_session(format_name, source, repo)
-        trace = CreateTrace.model_validate({**session.trace.model_dump(), **told})
-        return replace(session, trace=trace)
-
-    _send(sources, read, json, receipts)
+    send_each([str(file) for file in files], send, json, receipts)
 
 
 def view(trace_id: str, json: Json = False) -> None:

@@ -5,11 +5,10 @@ from __future__ import annotations
 import hashlib
 import subprocess
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from clients.importers import import_session
+from clients.importers import commit_session
 from clients.importers.formats import NotThisFormat
 from clients.recorded import Session
 from schemas.events import EVENT_ADAPTER
@@ -42,7 +41,7 @@ def commit(repository: Repository, files: dict[str, bytes | None], message: str 
 
 
 def imported(repository: Repository, revision: str = "HEAD") -> Session:
-    return import_session("git-commit", revision, repository.folder)
+    return commit_session(revision, repository.folder)
 
 
 def applied(repository: Repository, session: Session, elsewhere: Path) -> str:
@@ -150,15 +149,3 @@ def test_what_is_no_single_change_is_refused(repository: Repository) -> None:
     commit(repository, {"side.txt": b"x\n"})
     git(repository.folder, "merge", "-q", "--no-ff", "main")
     assert "is a merge" in refused(repository, "HEAD")
-
-
-def test_sources_and_formats_do_not_mix(repository: Repository, tmp_path: Path) -> None:
-    file = tmp_path / "session.json"
-    file.write_text("{}")
-    wrong: list[tuple[str, Any, Path | None]] = [
-        ("git-commit", b"{}", None),
-        ("mini-swe-agent", str(file), repository.folder),
-    ]
-    for name, source, repo in wrong:
-        with pytest.raises(NotThisFormat, match="this format"):
-            import_session(name, source, repo)

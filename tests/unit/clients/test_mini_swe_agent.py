@@ -10,6 +10,7 @@ import pytest
 from clients.chunks import outputs_moved, split
 from clients.importers import import_session
 from clients.importers.formats import NotThisFormat
+from clients.importers.loss import Loss
 from clients.importers.mini_swe_agent import convert
 from clients.recorded import Session
 from schemas.events import EVENT_ADAPTER
@@ -23,6 +24,10 @@ EACH_FILE = pytest.mark.parametrize("file", ALL_FILES, ids=lambda file: file.nam
 def imported(file: Path) -> tuple[dict[str, Any], Session]:
     content = file.read_bytes()
     return json.loads(gzip.decompress(content)), import_session("mini-swe-agent", content)
+
+
+def session_of(document: dict[str, Any]) -> Session:
+    return convert(document, Loss())
 
 
 def trajectory(*messages: dict[str, Any], **fields: Any) -> dict[str, Any]:
@@ -113,7 +118,7 @@ def test_test_runs_of_a_real_session_are_recognised() -> None:
 
 def test_a_command_is_caused_by_its_note_and_a_note_by_what_was_seen() -> None:
     thinking = call("ls") | {"content": "look", "reasoning_content": "first of all"}
-    session = convert(
+    session = session_of(
         trajectory({"role": "user", "content": "task"}, thinking, answer("a.py"), call("cat a.py"), answer("x"))
     )
     note, listing, reading = session.events
@@ -132,7 +137,7 @@ def test_unstorable_characters_are_written_out() -> None:
 def test_text_beyond_the_limits_is_cut_but_complete() -> None:
     task, thought, command = "t" * 70_000, "m" * 70_000, "echo " + "c" * 70_000
     patch = "diff --git a/x b/x\n" + "+p" * 40_000
-    session = convert(
+    session = session_of(
         trajectory(
             {"role": "user", "content": task},
             call(command) | {"content": thought},
@@ -159,7 +164,7 @@ def test_other_messages_and_an_exit_without_patch_become_notes() -> None:
         {"role": "user", "content": [{"type": "text", "text": "use the tool"}]},
         {"role": "exit", "content": "gave up", "extra": {"exit_status": "LimitsExceeded"}},
     )
-    session = convert(trajectory(*messages, info={"exit_status": "LimitsExceeded"}))
+    session = session_of(trajectory(*messages, info={"exit_status": "LimitsExceeded"}))
     texts = [event.get("observation") or event["text"] for event in session.events]
     assert [texts[0], *texts[2:]] == [
         "[system message]\nbe good",
