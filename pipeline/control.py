@@ -1,4 +1,4 @@
-"""The `control` topic as one view: policies, API keys, revocations; and a tail that keeps such a view current.
+"""The `control` topic as one view: policies, API keys, revocations, runs; and a tail that keeps such a view current.
 
 No consumer group: every reader reads everything, from the beginning, and is current once it has read what was there
 when it began.
@@ -15,6 +15,7 @@ from pipeline.access import apply_key, apply_revocation
 from pipeline.kafka import connect
 from pipeline.policies import Policy, apply_policy
 from pipeline.redaction.engine import NOTHING
+from pipeline.runs import Runs
 from schemas.records import ApiKeyRecorded
 from schemas.topics import CONTROL
 
@@ -25,17 +26,19 @@ PARTITION = TopicPartition(CONTROL.name, 0)
 
 @dataclass
 class ControlView:
-    """The fold over `control`: policies by project, keys by id, what is revoked as (kind, subject)."""
+    """The fold over `control`: policies by project, keys by id, what is revoked as (kind, subject), re-score runs."""
 
     policies: dict[str, Policy] = field(default_factory=dict)
     keys: dict[str, ApiKeyRecorded] = field(default_factory=dict)
     revoked: set[tuple[str, str]] = field(default_factory=set)
+    runs: Runs = field(default_factory=Runs)
 
     def apply(self, key: bytes | None, value: bytes | None) -> None:
         """Fold one record."""
         apply_policy(self.policies, key, value)
         apply_key(self.keys, key, value)
         apply_revocation(self.revoked, key, value)
+        self.runs.apply(key, value)
 
     def personal_rules(self, project: str) -> frozenset[str]:
         """The ids of the rules of personal data that hold for a project."""

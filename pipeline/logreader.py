@@ -62,7 +62,9 @@ async def pick(kafka: KafkaSettings, place: TopicPartition, offsets: Sequence[in
     if not offsets:
         return
     wanted = set(offsets)
-    async with reader(kafka, place, fetch_bytes=PICK_BYTES) as consumer:
+    # Where they are dense it is read through; where every record is sought, little is asked of each fetch.
+    dense = len(stretches(offsets)) * NEAR <= len(offsets)
+    async with reader(kafka, place, fetch_bytes=MAX_RECORD_BYTES if dense else PICK_BYTES) as consumer:
         beginning: int = (await consumer.beginning_offsets([place]))[place]
         for first, end in stretches(offset for offset in offsets if offset >= beginning):
             async for logged in _between(consumer, place, first, end):

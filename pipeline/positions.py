@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection
+from bisect import bisect_left, bisect_right
+from collections.abc import AsyncIterator, Collection, Sequence
 
 from aiokafka.structs import TopicPartition
 
@@ -20,13 +21,22 @@ async def at(log: Log, place: TopicPartition, offsets: Collection[int]) -> Async
     Raises Invalid, Retryable, Unreachable, KafkaError.
     """
     held_first, end = (await bounds(log.kafka, place.topic))[place]
-    gone = {offset for offset in offsets if offset < held_first}
-    if gone:
-        for segment in await archive.segments(log.store, place.topic, place.partition):
-            if any(segment.first <= offset <= segment.last for offset in gone):
-                for entry in await archive.read(log.store, segment):
-                    if entry.offset in gone:
-                        gone.remove(entry.offset)  # segments may overlap
-                        yield entry
-    async for record in pick(log.kafka, place, sorted(offset for offset in offsets if held_first <= offset < end)):
+    wanted = sorted(offsets)
+    held = bisect_left(wanted, held_first)
+    async for entry in _archived(log, place, wanted[:held]):
+        yield entry
+    async for record in pick(log.kafka, place, wanted[held : bisect_left(wanted, end)]):
         yield entry_of(record)
+
+
+async def _archived(log: Log, place: TopicPartition, offsets: Sequence[int]) -> AsyncIterator[Entry]:
+    """The archived entries at these ascending offsets, in order."""
+    segments = await archive.segments(log.store, place.topic, place.partition) if offsets else ()
+    position = 0
+    for segment in segments:
+        first = bisect_left(offsets, max(segment.first, position))  # segments may overlap
+        asked = set(offsets[first : bisect_right(offsets, segment.last)])
+        for entry in await archive.read(log.store, segment) if asked else ():
+            if entry.offset in asked:
+                yield entry
+        position = max(position, segment.last + 1)

@@ -50,7 +50,7 @@ class Server:
 
     def cpu_s(self) -> float:
         """Processor seconds of its processes and their children so far."""
-        return sum(_cpu_s(pid) for pid in _with_children(self.pids))
+        return sum(_cpu_s(pid) for pid in family(self.pids))
 
 
 def _stat(pid: int) -> list[str]:
@@ -65,7 +65,8 @@ def _cpu_s(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / TICKS if fields else 0.0
 
 
-def _with_children(pids: Sequence[int]) -> set[int]:
+def family(pids: Sequence[int]) -> set[int]:
+    """These processes and all that descend from them."""
     parents = {int(entry.name): _stat(int(entry.name)) for entry in Path("/proc").iterdir() if entry.name.isdigit()}
     found, grown = set(pids), True
     while grown:

@@ -19,6 +19,7 @@ from pipeline.cli import (
     receipts,
     replaying,
     reporting,
+    rescoring,
     revalidating,
     runs,
     sessions,
@@ -44,6 +45,7 @@ app.command("sql")(queries.sql)
 app.command("erase")(erasing.erase)
 app.command("audit")(auditing.audit_log)
 app.command("replay")(replaying.replay)
+app.command("rescore")(rescoring.rescore)
 app.command("revalidate")(revalidating.revalidate)
 app.command("policy")(policies.policy)
 app.command("policies")(policies.policies)

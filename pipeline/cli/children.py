@@ -19,7 +19,8 @@ PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None)
 
 
-def _die_with_parent() -> None:
+def die_with_parent() -> None:
+    """For a child that has just begun: it is told to end when its parent dies, however that happens."""
     _libc.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
@@ -34,7 +35,7 @@ async def spawn(part: Step, home: Home, environ: Mapping[str, str]) -> asyncio.s
             stdout=log,
             stderr=log,
             env={**os.environ, **environ},
-            preexec_fn=_die_with_parent,
+            preexec_fn=die_with_parent,
         )
 
 

@@ -1,0 +1,94 @@
+"""How far a run is for good, and how one that was cut short finds out what it had done beyond that.
+
+A checkpoint is one small object beside the plan, replaced as a whole, after the log has acknowledged everything before
+it. What was acknowledged beyond it lies in `rescores` from the checkpoint's offsets on, and is read from there: so
+nothing is asked for or written twice, and there is no bookkeeping that could disagree with the results.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from aiokafka.structs import TopicPartition
+
+from judge.rescore.tally import NOTHING, Tally, tally_from, tally_of
+from pipeline.canonical import dumps, loads
+from pipeline.objectstore import ObjectMissing, ObjectStore
+from pipeline.replay import Log
+from pipeline.runs import checkpoint_ref
+from schemas.codec import UndecodableRecord, decode
+from schemas.records import TraceJudged
+from schemas.topics import RESCORES
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """The first `position` places of the plan are dealt with and came to `tally`.
+
+    Results of later places lie in `rescores` at these offsets by partition, or after them.
+    """
+
+    position: int = 0
+    after: Mapping[int, int] = field(default_factory=dict)
+    tally: Tally = NOTHING
+
+    async def save(self, store: ObjectStore, run_id: str) -> None:
+        """Returns once it is stored. Raises Retryable."""
+        after = {str(partition): offset for partition, offset in self.after.items()}
+        content = {"after": after, "position": self.position, "tally": self.tally.content()}
+        await store.put(checkpoint_ref(run_id), dumps(content))
+
+
+async def last_checkpoint(store: ObjectStore, run_id: str, at_start: Checkpoint) -> Checkpoint:
+    """The last one that was saved; `at_start` where there is none. Raises Retryable."""
+    try:
+        content = loads(await store.get(checkpoint_ref(run_id)))
+    except ObjectMissing:
+        return at_start
+    after = {int(partition): offset for partition, offset in content["after"].items()}
+    return Checkpoint(content["position"], after, tally_from(content["tally"]))
+
+
+async def done_beyond(log: Log, run_id: str, checkpoint: Checkpoint) -> dict[str, Tally]:
+    """By trace, the results of a run that its checkpoint does not cover, each once. Raises what reading raises."""
+    found: dict[str, Tally] = {}
+    for place, (first, _next) in (await log.places(RESCORES.name)).items():
+        async for entry in log.entries(place, first=max(first, checkpoint.after.get(place.partition, first))):
+            if (record := _judged(entry.value)) and record.run_id == run_id:
+                found[record.trace_id] = tally_of(record)
+    return found
+
+
+def _judged(value: bytes | None) -> TraceJudged | None:
+    try:
+        record = decode(value)
+    except UndecodableRecord:
+        return None
+    return record if isinstance(record, TraceJudged) else None
+
+
+class Acknowledged:
+    """Where results of places beyond the checkpoint may lie: by unit of work, and by partition after the last one."""
+
+    def __init__(self, after: Mapping[int, int]) -> None:
+        self._next = dict(after)
+        self._firsts: dict[int, dict[int, int]] = {}
+
+    def add(self, unit: int, place: TopicPartition, offset: int) -> None:
+        """The log has a result of a unit."""
+        firsts = self._firsts.setdefault(unit, {})
+        firsts[place.partition] = min(offset, firsts.get(place.partition, offset))
+        self._next[place.partition] = max(offset + 1, self._next.get(place.partition, 0))
+
+    def retire(self, unit: int) -> None:
+        """The checkpoint covers this unit."""
+        self._firsts.pop(unit, None)
+
+    def after(self) -> dict[int, int]:
+        """By partition of `rescores`, the first offset at which a result that is not covered may lie."""
+        found = dict(self._next)
+        for firsts in self._firsts.values():
+            for partition, offset in firsts.items():
+                found[partition] = min(found[partition], offset)
+        return found
