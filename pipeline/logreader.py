@@ -47,13 +47,15 @@ async def since(kafka: KafkaSettings, topic: str, since_ms: int = 0) -> AsyncIte
     """What a topic holds now, from a time on (milliseconds), partition by partition."""
     for place, (first, end) in (await bounds(kafka, topic)).items():
         if first < end:
-            async for logged in read(kafka, place, await _first_since(kafka, place, since_ms, end), end):
+            async for logged in read(kafka, place, await first_since(kafka, place, since_ms), end):
                 yield logged
 
 
-async def _first_since(kafka: KafkaSettings, place: TopicPartition, since_ms: int, end: int) -> int:
+async def first_since(kafka: KafkaSettings, place: TopicPartition, since_ms: int) -> int:
+    """The offset of the first record that the partition holds of this time or later; its end where there is none."""
     async with reader(kafka, place) as consumer:
         found = (await consumer.offsets_for_times({place: since_ms}))[place]
+        end: int = (await consumer.end_offsets([place]))[place]
     return int(found.offset) if found else end
 
 

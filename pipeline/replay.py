@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from aiokafka.structs import TopicPartition
 
 from pipeline import archive
-from pipeline.logreader import bounds, read
+from pipeline.logreader import bounds, first_since, read
 from pipeline.objectstore import ObjectStore
 from pipeline.segments import Entry, Segment, entry_of
 from pipeline.settings import KafkaSettings
@@ -55,6 +55,15 @@ class Log:
             stored = await archive.segments(self.store, topic, place.partition)
             found[place] = (min(first, stored[0].first) if stored else first, end)
         return found
+
+    async def first_since(self, place: TopicPartition, since_ms: int) -> int:
+        """The offset of the first record of this time or later, wherever it is; that of the next one for none."""
+        for segment in await archive.segments(self.store, place.topic, place.partition):
+            if segment.last_ms >= since_ms:
+                for entry in await archive.read(self.store, segment):
+                    if entry.timestamp_ms >= since_ms:
+                        return entry.offset
+        return await first_since(self.kafka, place, since_ms)
 
     async def entries(self, place: TopicPartition, wanted: Wanted = Wanted(), first: int = 0) -> AsyncIterator[Entry]:
         """What is wanted of a partition from an offset on, in order. Raises Hole, Invalid, Retryable, KafkaError."""

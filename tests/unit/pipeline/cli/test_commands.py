@@ -87,7 +87,10 @@ def test_what_is_away_is_named_in_one_line(tmp_path: Path, command: tuple[str, .
     + [("policy", "acme", "ask", "--redact", "none", "--redact", "email"), ("policy", "a/b", "ask")]
     + [("revalidate", "--name", "live"), ("revalidate", "--name", "a/b"), ("revalidate", "--trace", "x")]
     + [("erase", "--yes"), ("erase", TRACE_ID, "--participant", "p", "--yes"), ("replay", "--topic", "nope")]
-    + [("replay", "--topic", "trace-log", *more) for more in (("--trace", "x"), ("--into", "sinks"))],
+    + [("replay", "--topic", "trace-log", *more) for more in (("--trace", "x"), ("--into", "sinks"))]
+    + [("replay",), ("replay", "--check"), ("replay", "--run", "r"), ("replay", "--run", "r", "--into", "judge")]
+    + [("replay", "--run", "r", *more) for more in (("--swap",), ("--drop",), ("--check", "--drop", "--yes"))]
+    + [("replay", "--run", "r", "--check", *more) for more in (("--topic", "rescores"), ("--trace", TRACE_ID))],
 )
 def test_wrong_usage_is_2(tmp_path: Path, command: tuple[str, ...]) -> None:
     assert cli(tmp_path, *command).returncode == 2
