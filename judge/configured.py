@@ -1,7 +1,6 @@
 """Makes judges: of a config, of the settings. A config names no secrets; the key is given when the judge is made."""
 
 import asyncio
-from importlib.resources import files
 
 from judge.asking import Asking
 from judge.budget import Budget
@@ -14,7 +13,7 @@ from judge.named import BadJudge, JudgeConfig, named
 from judge.panel import Panel
 from judge.prices import BadPrices, in_nano, price_table
 from judge.rubric import BadRubric, Rubric
-from judge.rubric import load as load_rubric
+from judge.rubric_files import DEFAULT, NoRubric, find
 from pipeline.errors import BadSetting
 from pipeline.objectstore import ObjectStore
 from pipeline.settings import JudgeSettings
@@ -54,11 +53,11 @@ def config_of(settings: JudgeSettings, name: str | None = None) -> JudgeConfig:
 
 def rubric_of(settings: JudgeSettings) -> Rubric:
     """The rubric that the settings name. Raises BadSetting."""
-    path = settings.judge_rubric or files("judge") / "rubrics" / "rubric-1.0.yaml"
+    name = str(settings.judge_rubric or DEFAULT)
     try:
-        return load_rubric(path.read_text())
-    except (OSError, UnicodeDecodeError, BadRubric) as error:
-        raise BadSetting(f"JUDGE_RUBRIC: {path} cannot be used: {error}") from None
+        return find(name, settings.rubrics_dir).rubric()
+    except (NoRubric, BadRubric) as error:
+        raise BadSetting(f"JUDGE_RUBRIC: {name} cannot be used: {error}") from None
 
 
 def judge_of(

@@ -313,7 +313,10 @@ class JudgeSettings(Group):
         description="who judges: heuristic, openai, openai:MODEL, panel:3xMODEL, panel:A,B;"
         " unset: openai with a key or base URL, else heuristic",
     )
-    judge_rubric: Path | None = Field(None, description="rubric file; the built-in rubric 1.0 where unset")
+    judge_rubric: Path | None = Field(None, description="rubric file or name; the built-in rubric 1.0 where unset")
+    rubrics_dir: Path | None = Field(
+        None, description="folder of further rubric files, found by name like built-in ones"
+    )
     judge_model: str = Field("gpt-4o-mini", description="model of the OpenAI-compatible judge")
     openai_api_key: str | None = Field(None, description="key of the judge's endpoint")
     openai_base_url: str | None = Field(None, description="OpenAI-compatible endpoint; OpenAI's own where unset")

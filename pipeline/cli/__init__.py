@@ -21,6 +21,7 @@ from pipeline.cli import (
     reporting,
     rescoring,
     revalidating,
+    rubrics,
     runs,
     sessions,
     texts,
@@ -54,6 +55,7 @@ app.command("redact")(texts.redact)
 app.add_typer(access.key_app, name="key")
 app.add_typer(access.token_app, name="token")
 app.add_typer(deadletters.dlq_app, name="dlq")
+app.add_typer(rubrics.rubric_app, name="rubric")
 app.add_typer(runs.run_app, name="run")
 app.add_typer(labelling.label_app, name="label")
 
