@@ -6,6 +6,7 @@ A diff that is cut becomes several: applied one after the other they do what the
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
@@ -21,6 +22,10 @@ NO_END = "\\ No newline at end of file\n"
 Code = tuple[bool, int, int, int, int]
 """Whether lines are equal, and which of both texts: from, to, from, to."""
 UNPLACED = " where in the file is not known"
+_SECTION = re.compile(r"^(?=diff --git )", re.MULTILINE)
+_NAMES = re.compile(
+    r"^--- (?:/dev/null|a/(?P<old>[^\t\n]*))[^\n]*\n\+\+\+ (?:/dev/null|b/(?P<new>[^\t\n]*))", re.MULTILINE
+)
 _HUNK = re.compile(r"@@ -(\d+)(?:,(\d+))? \+(\d+)(?:,(\d+))? @@")
 
 
@@ -70,6 +75,23 @@ def compared(before: str, after: str, first: int = 1) -> tuple[Hunk, ...]:
     if old == new:
         return ()
     return tuple(_hunk(old, new, group, first - 1) for group in _grouped(_codes(old, new)))
+
+
+def changed(diff: str) -> dict[str, Counter[str]]:
+    """By file how often each line is added, less how often it is removed, without carriage returns; none that is 0."""
+    found: dict[str, Counter[str]] = {}
+    for section in _SECTION.split(diff):
+        named = _NAMES.search(section)
+        path = (named["new"] or named["old"]) if named else ""
+        lines = found.setdefault(path.strip(), Counter())
+        for line in (line for hunk in parsed(section) for line in hunk.lines if line[0] != " "):
+            text = line[1:].partition("\n")[0].rstrip("\r")
+            lines[text] += 1 if line[0] == "+" else -1
+    return {
+        path: Counter({text: n for text, n in lines.items() if n})
+        for path, lines in found.items()
+        if any(lines.values())
+    }
 
 
 def parsed(diff: str) -> tuple[Hunk, ...]:

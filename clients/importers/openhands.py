@@ -88,7 +88,7 @@ def _convert(record: Event, history: list[Event], loss: Loss, name: str) -> Sess
         story.patch(patch, "Final patch of the session")
     if error := loss.text(record, "error"):
         story.told("error of the run", error)
-    trace = _trace(loss, record, history, task, name)
+    trace = story.settled(_trace(loss, record, history, task, name), patch)
     loss.rest(record, "")
     return Session(trace, (story.events,))
 

@@ -5,15 +5,17 @@ A time is the source's or it is counted as estimated. Every text arrives whole, 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from clients.importers.diffs import Change, TooLong
+from clients.importers.diffs import Change, TooLong, changed
 from clients.importers.formats import PIECE_CHARS, acceptable, pieces
 from clients.importers.loss import Loss
 from clients.importers.sight import Sight
 from clients.importers.summaries import totals_of
+from schemas.api import CreateTrace
 from schemas.events import MAX_SAFE_INT
 
 MOST_CAUSES = 64
@@ -21,6 +23,7 @@ LATEST_US = 4_000_000_000 * 1_000_000
 UNTIMED = "the source gives no time there: that of what came before it"
 UNZONED = "the source gives times without a zone: taken as UTC"
 ESCAPED = "NUL and lone surrogates, which cannot be stored, are written as escapes"
+UNMADE = "the start commit is only a label, as the edits alone do not make the final patch"
 CUT = "texts too long for one event, cut into several notes"
 
 
@@ -121,6 +124,23 @@ class Story:
             ]
         else:
             self.seen = [self._add("commit", self.seen, message=summary, diff_unified=diff)]
+
+    def settled(self, trace: CreateTrace, patch: str) -> CreateTrace:
+        """The trace, whose start commit is only a label where the edits alone do not make the final patch: a rerun of
+        the edits would judge another change than the session's. A shell changes files, too, which is no edit."""
+        if trace.start_commit is None or not patch.strip() or self._edits_make(patch):
+            return trace
+        self.loss.altered[UNMADE] += 1
+        labels = {**trace.environment, "start_commit": trace.start_commit}
+        return trace.model_copy(update={"start_commit": None, "environment": labels})
+
+    def _edits_make(self, patch: str) -> bool:
+        total: dict[str, Counter[str]] = {}
+        edits = [str(event["diff_unified"]) for event in self.events if event["type"] == "file_edit"]
+        for path, lines in (pair for diff in edits for pair in changed(diff).items()):
+            total.setdefault(path, Counter()).update(lines)
+        made = {path: {text: n for text, n in lines.items() if n} for path, lines in total.items()}
+        return not edits or {path: lines for path, lines in made.items() if lines} == changed(self.clean(patch))
 
     def relative(self, path: str) -> str:
         """The path as the repository's own files are named."""

@@ -96,7 +96,7 @@ def _convert(document: dict[str, Any], loss: Loss, name: str) -> Session:
         status = trace.environment.get("exit_status", "unknown")
         story.patch(submission, f"Final patch of the session (exit status {status})")
     loss.rest(document, "")
-    return Session(trace, (story.events,))
+    return Session(story.settled(trace, submission), (story.events,))
 
 
 def _is_answer(message: dict[str, Any]) -> bool:

@@ -46,7 +46,8 @@ def test_every_event_is_found_again(file: Path) -> None:
             for each in (*texts, event.get("content") or ""):
                 assert each in text
         assert source["test_result"]["git_patch"] in text
-        assert one.session.trace.start_commit == source["instance"]["base_commit"]
+        trace = one.session.trace
+        assert source["instance"]["base_commit"] in (trace.start_commit, trace.environment.get("start_commit"))
         assert one.session.trace.repo_origin == f"https://github.com/{source['instance']['repo']}"
         assert one.loss.dropped == {"recall": 1}
 
@@ -104,6 +105,30 @@ def test_a_whole_file_that_was_rewritten_is_told_as_what_changed() -> None:
         "--- a/a.py\n+++ b/a.py\n@@ -1,2 +1,2 @@\n a\n-b\n+c\n",
     )
     assert edit["author"] == "ai"
+
+
+@pytest.mark.parametrize("file", SHARED, ids=lambda file: file.name)
+def test_a_start_commit_is_kept_for_a_rerun_only_where_the_edits_make_the_final_patch(file: Path) -> None:
+    first, second, with_a_shell = (one.session.trace for one in read(file))
+    assert first.start_commit
+    assert second.start_commit
+    assert with_a_shell.start_commit is None
+    assert len(with_a_shell.environment["start_commit"]) == 40
+
+
+def test_a_final_patch_that_edits_do_not_make_is_told_from_one_that_they_do() -> None:
+    edited = [
+        action(2, "edit", path="/w/repo/a.py", command="str_replace", old_str="a", new_str="b"),
+        observation(3, "edit", "ok", 2, path="/w/repo/a.py", diff="@@ -1 +1 @@\n-a\n+b"),
+    ]
+    patch = "diff --git a/a.py b/a.py\n--- a/a.py\n+++ b/a.py\n@@ -1 +1 @@\n-a\n+{}\n"
+    for added, kept in (("b", True), ("c", False)):
+        line = {"history": [TASK, *edited], "test_result": {"git_patch": patch.format(added)}}
+        document = {**line, "instance": {"base_commit": "abcdef1"}}
+        trace = import_session("openhands", json.dumps(document).encode()).trace
+        assert (trace.start_commit, "start_commit" in trace.environment) == (
+            ("abcdef1", False) if kept else (None, True)
+        )
 
 
 def test_actions_that_no_event_is_for_are_told_whole() -> None:
