@@ -16,7 +16,7 @@ import orjson
 CONTEXT = 3
 # Half of what a chunk takes, so that a hunk that cannot be cut may be twice as long.
 LONGEST_DIFF_BYTES = 100_000
-# Comparing is quadratic at worst; above this what differs is told as removed and added whole.
+# Above this what differs is told as removed and added whole.
 MOST_COMPARED_LINES = 3_000
 NO_END = "\\ No newline at end of file\n"
 Code = tuple[bool, int, int, int, int]
@@ -132,7 +132,7 @@ def _codes(old: list[str], new: list[str]) -> Iterator[Code]:
     if max(ends) - top > MOST_COMPARED_LINES:
         yield False, top, ends[0], top, ends[1]
     else:
-        matcher = SequenceMatcher(None, old[top : ends[0]], new[top : ends[1]], autojunk=False)
+        matcher = SequenceMatcher(None, old[top : ends[0]], new[top : ends[1]])
         for kind, i1, i2, j1, j2 in matcher.get_opcodes():
             yield kind == "equal", top + i1, top + i2, top + j1, top + j2
     yield True, ends[0], len(old), ends[1], len(new)

@@ -31,6 +31,7 @@ from clients.recorded import Session
 from schemas.api import CreateTrace
 
 UNTIMED = "the source has no times: counted from 1970-01-01 by the durations that it has"
+MOST_STEPS = 500
 NO_OUTPUT = "Your command ran successfully and did not produce any output"
 _ISSUE = re.compile(r"ISSUE:\s*\n\s*(\S[^\n]*)")
 _TRAILER = re.compile(r"\(Open file: (?P<open_file>[^\n]*)\)\n\(Current directory: (?P<working_dir>[^\n]*)\)")
@@ -147,19 +148,26 @@ def _steps_of(loss: Loss, history: list[dict[str, Any]]) -> Iterator[_Step]:
 def _beside(loss: Loss, history: list[dict[str, Any]], parts: list[_Step]) -> dict[int, list[tuple[str, str]]]:
     """Messages of the history that no step has, by the step they come before: answers that were asked for anew, say."""
     thoughts = {part.thought.strip() for part in parts}
-    outputs = [part.observation.strip() for part in parts if part.observation and part.observation.strip()]
+    outputs = [(part.observation or "").strip() for part in parts]
     found: dict[int, list[tuple[str, str]]] = {}
     number = -1
     for message in history:
         role, text = str(message.get("role")), str(message.get("thought") or message.get("content") or "")
         number += role == "assistant"
-        known = text.strip() in thoughts if role == "assistant" else any(output in text for output in outputs)
+        known = text.strip() in thoughts if role == "assistant" else _shown(text, outputs, number)
         if known:
             loss.keeps(str(message.get("content")))  # what the model was shown: the output in a template
         elif not text.startswith(NO_OUTPUT):
             found.setdefault(max(0, min(number, len(parts) - 1)), []).append((role, text))
             loss.take(message, "thought" if message.get("thought") else "content")
     return found
+
+
+def _shown(text: str, outputs: list[str], number: int) -> bool:
+    """Whether the text has the output of a step: of one near this, or of any where they are not too many."""
+    near = outputs[max(0, number - 1) : number + 2]
+    looked_at = near if len(outputs) > MOST_STEPS else outputs
+    return any(output and output in text for output in looked_at)
 
 
 def _tell(story: Story, editor: Editor, step: _Step, submission: str) -> None:

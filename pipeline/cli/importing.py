@@ -22,7 +22,7 @@ from clients.journal import Journal, submit_once
 from clients.recorded import Session
 from clients.session import Submitted
 from pipeline.cli.control import this_home
-from pipeline.cli.sessions import JsonLines, Receipts, send_each
+from pipeline.cli.sessions import JsonLines, Receipts, send_each, short
 from pipeline.cli.terminal import fail
 from pipeline.reports.detect import detect
 from pipeline.reports.model import BadReport
@@ -36,11 +36,11 @@ FORMATS = (*IMPORTERS, REPORTS, COMMITS)
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """What a source holds. `digest` is of its bytes; empty where they are not read as such."""
+    """What a source holds. `digest` is of its bytes; of what its trace says of itself where it is no file."""
 
     format: str
     imported: list[Imported]
-    digest: str = ""
+    digest: str
 
 
 def import_files(
@@ -90,7 +90,7 @@ def import_files(
 
     def send(client: TelemetryClient, source: str) -> Iterator[tuple[Submitted, dict[str, Any], str]]:
         for session, summary, line, key in read(source):
-            yield _once(client, session, key, again), summary, f"  {line}"
+            yield _once(client, session, f"{key} {orjson.dumps(told).decode()}", again), summary, f"  {line}"
 
     groups = _grouped(sources, format_name)
     try:
@@ -127,7 +127,9 @@ def _content(source: str) -> Content:
 
 def _read(source: str, format_name: str, repo: Path | None, groups: dict[str, list[str]]) -> Read:
     if format_name == COMMITS:
-        return Read(COMMITS, [Imported(commit_session(source, repo), Loss(records=1))])
+        session = commit_session(source, repo)
+        digest = sha256(session.trace.model_dump_json().encode()).hexdigest()
+        return Read(COMMITS, [Imported(session, Loss(records=1))], digest)
     if repo is not None:
         raise NotThisFormat("only --format git-commit takes a repository")
     contents = [_content(file) for file in groups[source]]
@@ -147,9 +149,8 @@ def _the_one(found: list[str]) -> str:
 
 
 def _once(client: TelemetryClient, session: Session, source: str, again: bool) -> Submitted:
-    """The session's trace at this gateway: what it is of, by whom and for which task decide whether it is the same."""
-    server = load(ClientSettings).gateway_url
-    key = sha256("\n".join((server, source, session.trace.model_dump_json())).encode()).hexdigest()
+    """The session's trace at this gateway. `source`: its format, digest, place in the file, and what was said of it."""
+    key = sha256(f"{load(ClientSettings).gateway_url} {source}".encode()).hexdigest()
     with Journal(this_home().root / "imports" / f"{key}.jsonl") as journal:
         if again:
             journal.forget()
@@ -165,7 +166,7 @@ def _checked(sources: Sequence[str], read: Reading, json: bool) -> None:
         try:
             for session, summary, line, _ in read(source):
                 said = {"file": source, "task_id": session.trace.task_id, **summary}
-                typer.echo(orjson.dumps(said) if json else f"{session.trace.task_id}  {Path(source).name}  {line}")
+                typer.echo(orjson.dumps(said) if json else f"{session.trace.task_id}  {short(source)}  {line}")
         except (NotThisFormat, ValueError, OSError) as error:
             failed += 1
             fail(f"{source}: {error}")

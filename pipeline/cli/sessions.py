@@ -47,12 +47,17 @@ def send_each(sources: Collection[str], send: Send, json: bool, receipts: Path |
                     if receipts:
                         keep_receipts(receipts, submitted)
                     line = {"file": source, "trace_id": submitted.trace_id, **said}
-                    typer.echo(orjson.dumps(line) if json else f"{submitted.trace_id}  {Path(source).name}{told}")
+                    typer.echo(orjson.dumps(line) if json else f"{submitted.trace_id}  {short(source)}{told}")
             except (ApiProblem, ConnectionLost, EventTooLarge, Held, ValueError, OSError) as error:
                 failed += 1
                 fail(f"{source}: {error}")
     if failed:
         raise fail(f"{failed} of {len(sources)} not submitted")
+
+
+def short(source: str) -> str:
+    """What a source is called, without its folders; of several files together each one's name."""
+    return ", ".join(Path(each).name for each in source.split(", "))
 
 
 def keep_receipts(folder: Path, submitted: Submitted) -> None:

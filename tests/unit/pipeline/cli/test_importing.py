@@ -13,7 +13,9 @@ from pipeline.cli.importing import FORMATS
 from tests.support.data import REAL_SESSIONS
 from tests.support.fake_gateway import TRACE_ID, FakeGateway, serving
 from tests.support.ports import free_port
+from tests.support.sandbox import FIXED, START, make_repository
 from tests.unit.clients.importers.test_hostile import RICH
+from tests.unit.clients.test_git_commit import commit
 from tests.unit.pipeline.cli.test_commands import cli
 from tests.unit.pipeline.reports.test_runs import JUNIT, ctrf
 
@@ -55,6 +57,14 @@ def test_a_file_is_imported_once_whatever_it_is_called(tmp_path: Path, gateway: 
     assert len(created(gateway)) == 2
     assert cli(tmp_path, "import", "--task-id", "other", str(copy), GATEWAY_URL=gateway.url).returncode == 0
     assert [body["task_id"] for body in created(gateway)][2] == "other"
+
+
+def test_a_commit_is_imported_once(tmp_path: Path, gateway: FakeGateway) -> None:
+    repository = make_repository(tmp_path / "calc", START)
+    commit(repository, {"calc.py": FIXED.encode()})
+    told = ("import", "--format", "git-commit", "--repo", str(repository.folder))
+    first, second = (cli(tmp_path, *told, name, GATEWAY_URL=gateway.url) for name in ("HEAD", "main"))
+    assert (first.returncode, second.returncode, len(created(gateway))) == (0, 0, 1), second.stderr
 
 
 def test_each_server_has_its_own_traces(tmp_path: Path, gateway: FakeGateway) -> None:
