@@ -1,4 +1,4 @@
-"""Event streams of OpenHands 0.x as sessions: exported trajectories, and the output files of its evaluations.
+"""Event streams of OpenHands as sessions: exported trajectories, and the output files of its evaluations.
 
 | event | becomes |
 |---|---|
@@ -9,8 +9,8 @@
 | any other action with its observation (`read`, `browse`, ...), refused edits, errors, `system` | `rationale_note` |
 | `test_result.git_patch` | `commit` without sha, the patch as its diff |
 
-A file of evaluations has a session a line. Times without a zone are taken as UTC. Dropped, as they say nothing more:
-`recall` actions, and changes of the agent's state.
+These are the events of 0.x; those of 1.x are in `openhands_sdk`. A file of evaluations has a session a line. Times
+without a zone are taken as UTC. Dropped, as they say nothing more: `recall` actions, and changes of the agent's state.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from clients.importers.content import Content, first_lines
 from clients.importers.diffs import Change, compared, parsed
 from clients.importers.formats import Imported, NotThisFormat
 from clients.importers.loss import Loss
+from clients.importers.openhands_sdk import Fold, first_message, is_event
 from clients.importers.story import Story, exit_code
 from clients.importers.tools import EDITORS, Answer, Call, tell
 from clients.importers.traces import MAX_DESCRIPTION_CHARS, title_of, trace_of, written_us
@@ -59,12 +60,12 @@ def read(content: Content) -> Iterator[Imported]:
         loss = Loss()
         yield Imported(_convert({"history": records}, records, loss, content.name), loss)
     else:
-        raise NotThisFormat("it has no events of OpenHands 0.x")
+        raise NotThisFormat("it has no events of OpenHands")
 
 
 def _is_event(record: Any) -> bool:
     named = isinstance(record, dict) and ("action" in record or "observation" in record)
-    return named and "source" in record and "id" in record and "schema_version" not in record
+    return (named and "source" in record and "id" in record and "schema_version" not in record) or is_event(record)
 
 
 def _history(record: Event) -> list[Event]:
@@ -79,7 +80,7 @@ def _convert(record: Event, history: list[Event], loss: Loss, name: str) -> Sess
     story = Story(loss, author="ai")
     task = _task(story, record, history)
     story.root = _root(task, history)
-    fold = _Fold(story)
+    fold = Fold(story) if any(map(is_event, history)) else _Fold(story)
     for event in history:
         fold.apply(event)
     fold.end()
@@ -95,6 +96,10 @@ def _convert(record: Event, history: list[Event], loss: Loss, name: str) -> Sess
 
 def _task(story: Story, record: Event, history: list[Event]) -> str:
     """The first message of the user, which is taken out; the instruction of the line where there is none."""
+    if said := first_message(story.loss, history):
+        if len(said) > MAX_DESCRIPTION_CHARS:
+            story.told("user message", said)
+        return said
     first = next((e for e in history if e.get("action") == "message" and e.get("source") == "user"), None)
     task = story.loss.text(first, "args", "content") if first else ""
     task = task or story.loss.text(first, "message") or story.loss.text(record, "instruction")
@@ -110,7 +115,7 @@ def _root(task: str, history: Iterable[Event]) -> str:
     """Where the repository is in the sandbox."""
     if found := _UPLOADED.search(task):
         return found[1]
-    folders = (_at(event, "extras", "metadata", "working_dir") for event in history)
+    folders = (_at(event, name, "metadata", "working_dir") for event in history for name in ("extras", "observation"))
     return next((folder for folder in folders if isinstance(folder, str) and folder.count("/") > 1), "")
 
 

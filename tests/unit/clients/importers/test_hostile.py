@@ -165,9 +165,22 @@ RICH: dict[str, Any] = {
 }
 
 
-@pytest.mark.parametrize("name", IMPORTERS)
-def test_no_value_anywhere_breaks_an_importer_or_makes_an_invalid_event(name: str) -> None:
-    for document in [RICH[name], *mutated(RICH[name])]:
+SDK = [
+    at(1, id="a", kind="MessageEvent", source="user", llm_message={"role": "user", "content": [{"text": "fix"}]}),
+    at(2, id="b", kind="ActionEvent", source="agent", thought=[{"text": "t"}], tool_name="terminal", tool_call_id="c",
+       action={"kind": "TerminalAction", "command": "ls"}),
+    at(3, id="d", kind="ObservationEvent", source="environment", tool_call_id="c", observation={
+        "content": [{"type": "text", "text": "x"}], "exit_code": 0, "metadata": {"working_dir": "/r"}}),
+    at(4, id="e", kind="ActionEvent", source="agent", tool_name="file_editor", tool_call_id="f",
+       tool_call={"arguments": '{"command": "create", "path": "/r/a", "file_text": "x"}'}),
+    at(5, id="g", kind="ObservationEvent", source="environment", tool_call_id="f", observation={
+        "content": [{"type": "text", "text": "ok"}], "path": "/r/a", "old_content": "a", "new_content": "b"}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "rich"), [*RICH.items(), ("openhands", SDK)])
+def test_no_value_anywhere_breaks_an_importer_or_makes_an_invalid_event(name: str, rich: Any) -> None:
+    for document in [rich, *mutated(rich)]:
         try:
             found = sessions(name, Content(json.dumps(document).encode()))
         except NotThisFormat:
