@@ -89,8 +89,13 @@ class JudgeConfig(BaseModel):
         return max([own, *(member.traces_at_once for member in self.members)])
 
     def description(self) -> dict[str, Any]:
-        """A JSON value of our domain, without secrets; equal configs have equal canonical JSON."""
-        return self.model_dump(mode="json", exclude_defaults=True)
+        """A JSON value of our domain, without secrets; equal configs have equal canonical JSON. Defaults are written
+        out: those of a later release may be others."""
+        if self.kind == "panel":
+            return {"kind": self.kind, "members": [member.description() for member in self.members]}
+        if self.kind == "heuristic":
+            return {"kind": self.kind}
+        return self.model_dump(mode="json", exclude_none=True, exclude={"members"})
 
     @classmethod
     def from_description(cls, description: Mapping[str, Any]) -> Self:

@@ -60,6 +60,8 @@ async def test_a_valid_reply_is_graded_and_the_exchange_is_kept(
     assert json.loads(exchange["reply"]["content"])["traces"].keys() == {"trace_1"}
     assert exchange["took_us"] > 0
     assert KEY not in json.dumps(exchange)
+    await judge.judge(case())
+    assert len(endpoint.asked) == 2, "what was judged is not remembered"
 
 
 @pytest.mark.parametrize(

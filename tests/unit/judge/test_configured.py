@@ -75,6 +75,12 @@ def test_a_description_is_canonical_json_and_gives_the_same_judge_again(name: st
     assert judge_of(again, RUBRIC, store).digest == judge_of(config, RUBRIC, store).digest
 
 
+def test_a_description_says_all_that_defaults_stand_for_today() -> None:
+    described = named("panel:a,heuristic", JudgeConfig(kind="openai", model="m")).description()
+    assert described["members"][1] == {"kind": "heuristic"}
+    assert {"event_bytes", "most_tokens", "mode", "sample", "timeout_s"} <= described["members"][0].keys()
+
+
 def test_every_name_is_another_judge(tmp_path: Path) -> None:
     digests = [judge_of(named(name, OPENAI), RUBRIC, FolderStore(tmp_path)).digest for name in NAMES]
     assert len(set(digests)) == len(NAMES)
