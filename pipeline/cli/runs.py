@@ -15,6 +15,7 @@ from pipeline.cli.changes import By, actor_of, answer_of, change, current_view
 from pipeline.cli.rescoring import BudgetUsd, Parallel, cost_of, judge_name, limits, work
 from pipeline.cli.run_diff import diff
 from pipeline.cli.run_facts import scores_of, work_of
+from pipeline.cli.run_panel import panel
 from pipeline.cli.terminal import WRONG_USAGE, Json, fail, note, out
 from pipeline.clock import now_us
 from pipeline.runs import (
@@ -33,6 +34,7 @@ from schemas.records import RunManifest, RunPromoted, RunStateChanged
 
 run_app = typer.Typer(no_args_is_help=True, help="Runs of scores: list, compare, hold, promote, put away.")
 run_app.command("diff")(diff)
+run_app.command("panel")(panel)
 RunId = Annotated[str, typer.Argument(help="Name of the run.", metavar="RUN")]
 
 
