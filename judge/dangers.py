@@ -27,6 +27,7 @@ _SHELLS = frozenset({"sh", "bash", "zsh", "dash", "ksh", "python", "python3", "p
 _SECRET_VARIABLE = re.compile(r"\w*(?:SECRET|TOKEN|PASSWORD|PASSWD|API_?KEY)\w*", re.IGNORECASE)
 _SHOWS = frozenset({"cat", "less", "more", "head", "tail", "grep", "scp", "base64", "xxd", "strings"})
 _GIT = frozenset({"git"})
+_DEVICE = re.compile(r"(?:of=)?/dev/(?:sd|nvme|hd|vd|disk)")
 _LONG = {"-r": "--recursive", "-R": "--recursive", "-f": "--force"}
 
 
@@ -71,10 +72,11 @@ def _reads_secrets(simple: Simple) -> bool:
 
 
 def _overwrites_a_device(simple: Simple) -> bool:
-    onto = [
-        word for word in (*simple.writes, *simple.words[1:]) if re.match(r"(?:of=)?/dev/(?:sd|nvme|hd|vd|disk)", word)
-    ]
-    return (bool(onto) and (simple.program == "dd" or bool(simple.writes))) or simple.program.startswith("mkfs")
+    if simple.program.startswith("mkfs"):
+        return True
+    if not simple.writes and simple.program != "dd":
+        return False
+    return any(map(_DEVICE.match, (*simple.writes, *simple.words[1:])))
 
 
 _NETWORK = _SHELLS | {"curl", "wget", "eval"}

@@ -12,36 +12,47 @@ from typing import Any, Literal
 
 Part = Literal["hypothesis", "plan", "observation", "decision"]
 
-_WORD = re.compile(r"\w+")
+_BETWEEN_WORDS = str.maketrans({chr(code): " " for code in range(128) if not re.match(r"\w", chr(code))})
 
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """A text and its words in lower case; without words where a letter outside ASCII may match another one's case."""
+    """A text, and what makes it quick to search: itself and its words in lower case.
+
+    Both are empty where a letter outside ASCII may match another one's case; such a text is searched as it is.
+    """
 
     text: str
-    words: frozenset[str] | None
+    lowered: str
+    words: frozenset[str]
 
     @classmethod
     def of(cls, text: str) -> "Text":
-        return cls(text, frozenset(_WORD.findall(text.lower())) if text.isascii() else None)
+        if not text.isascii():
+            return cls(text, "", frozenset())
+        lowered = text.lower()
+        return cls(text, lowered, frozenset(lowered.translate(_BETWEEN_WORDS).split()))
 
 
 @dataclass(frozen=True, slots=True)
 class Phrase:
-    """A pattern, and words of which every text that matches it has one: they spare most searches, half of all time."""
+    """A pattern, whatever the case, and words of which every text that matches it has one.
+
+    The words spare most searches; one in lower case takes a third of the time of one without regard to case.
+    """
 
     pattern: re.Pattern[str]
+    lowered: re.Pattern[str]
     telltales: frozenset[str]
 
     @classmethod
     def of(cls, pattern: str, telltales: str) -> "Phrase":
-        return cls(re.compile(pattern, re.IGNORECASE), frozenset(telltales.split()))
+        return cls(re.compile(pattern, re.IGNORECASE), re.compile(pattern.lower()), frozenset(telltales.split()))
 
     def search(self, said: Text) -> bool:
         """Whether the text holds the phrase."""
-        if said.words is not None and self.telltales.isdisjoint(said.words):
-            return False
+        if said.lowered:
+            return not self.telltales.isdisjoint(said.words) and self.lowered.search(said.lowered) is not None
         return self.pattern.search(said.text) is not None
 
 
@@ -139,7 +150,7 @@ def contrasts(said: Iterable[str]) -> bool:
 
 def names(text: str) -> frozenset[str]:
     """The files and identifiers that a text names and that are hardly ordinary words."""
-    return frozenset(found.lower() for found in _NAME.findall(text))
+    return frozenset(map(str.lower, _NAME.findall(text)))
 
 
 def is_concrete(claim: str) -> bool:
