@@ -10,12 +10,17 @@ from clients.importers import import_session
 from examples.stories import STORIES
 from judge import heuristics
 from judge.heuristics import NoHeuristic, check_rubric, graded_by_form
-from judge.judges import HEURISTIC_SOURCES
+from judge.judges import HEURISTIC_SOURCES, HeuristicJudge
 from judge.rubric import Evidence, Rubric
 from judge.scoring import overall_milli
+from judge.worker import Live, Scorer
+from pipeline.objectstore import FolderStore
+from schemas.codec import decode, encode
+from schemas.records import TraceJudged
 from tests.support.data import REAL_SESSIONS
 from tests.support.judging import (
     RUBRIC,
+    assembled,
     careful_session,
     check,
     cmd,
@@ -148,6 +153,20 @@ def test_a_criterion_without_ladder_has_no_grade_and_no_part_in_the_score() -> N
     assert (strange.grade, strange.cited_seqs) == (None, ())
     assert "cannot be graded by form" in strange.rationale
     assert overall_milli(grades.values()) == 5000
+
+
+async def test_a_partly_graded_session_is_scored_and_its_record_says_what_has_no_grade(tmp_path: Path) -> None:
+    log: list[bytes] = []
+
+    async def emit(judged: TraceJudged) -> None:
+        log.append(encode(judged))
+
+    judge = HeuristicJudge(without_ladder("efficiency"))
+    await Live(Scorer(judge, FolderStore(tmp_path), lambda: 1), emit).handle(assembled(careful_session()))
+    judged = decode(log[0])
+    assert isinstance(judged, TraceJudged)
+    assert (judged.outcome, judged.overall_milli) == ("scored", 5000)
+    assert [grade.criterion for grade in judged.grades if grade.grade is None] == ["elegance_efficiency"]
 
 
 def test_a_rubric_of_which_less_than_half_can_be_graded_is_refused_at_the_start() -> None:
