@@ -94,7 +94,8 @@ def _runs(runs: list[dict[str, Any]]) -> Table:
     for name in ("run", "exit", *_COUNTS, "seconds"):
         table.add_column(name, justify="left" if name == "run" else "right", no_wrap=True)
     for run in runs:
-        ended = "timeout" if run["timed_out"] else str(run["exit_code"])
+        exit_code = "-" if run["exit_code"] is None else str(run["exit_code"])
+        ended = "timeout" if run["timed_out"] else exit_code
         table.add_row(run["name"], ended, *(str(run[name]) for name in _COUNTS), f"{run['duration_s']:.2f}")
     return table
 

