@@ -199,6 +199,8 @@ def _line(format_name: str, session: Session, loss: Loss) -> str:
     parts = [f"{format_name}: {loss.records} records, {len(session.events)} events"]
     parts += [f"no place: {', '.join(dropped)}"] if dropped else []
     parts += [f"estimated: {', '.join(f'{name} of {count}' for name, count in estimated.items())}"] if estimated else []
+    altered = [what for what, count in sorted(loss.altered.items()) if count]
+    parts += [f"altered: {', '.join(altered)}"] if altered else []
     return "; ".join(parts)
 
 

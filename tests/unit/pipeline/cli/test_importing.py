@@ -81,6 +81,14 @@ def test_what_people_read_says_what_had_no_place(tmp_path: Path, gateway: FakeGa
     assert "no place: 4 fields (0.0 kB, 0.0 kB of it kept elsewhere); estimated: ts_client_us of" in done.stdout
 
 
+def test_a_start_commit_that_is_only_a_label_is_said_at_once(tmp_path: Path) -> None:
+    file = tmp_path / "x"
+    patch = {"test_result": {"git_patch": "diff --git a/x b/x\n--- a/x\n+++ b/x\n@@ -1 +1 @@\n-1\n+2\n"}}
+    file.write_text(json.dumps({**RICH["openhands"], **patch, "instance": {"base_commit": "abcdef1"}}))
+    done = cli(tmp_path, "import", "--check", str(file))
+    assert "altered: the start commit is only a label" in done.stdout, done.stderr
+
+
 def test_the_loss_report_has_every_session_and_every_field(tmp_path: Path, files: dict[str, str]) -> None:
     loss = tmp_path / "loss.json"
     done = cli(tmp_path, "import", "--check", "--loss", str(loss), *files.values())
