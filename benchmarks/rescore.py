@@ -17,8 +17,9 @@ import tempfile
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -27,18 +28,19 @@ import zstandard
 from aiokafka.structs import TopicPartition
 
 from benchmarks.judge_cost import RUBRIC, traces
-from benchmarks.peers.servers import broker, family
+from benchmarks.peers.servers import Server, broker, family
 from deploy.embedded.jars import cache_folder
 from deploy.embedded.kafka.__main__ import POM
 from deploy.embedded.ports import free_port
-from judge.rescore.scoring import TOGETHER, Grading, make_pool, score_all
+from judge.rescore.__main__ import NICENESS
+from judge.rescore.scoring import TOGETHER, Grading, make_pool, score_all, scored
 from pipeline.canonical import digest, dumps
 from pipeline.clickhouse import ClickHouse
 from pipeline.document import LEVEL
 from pipeline.ids import new_trace_id
 from pipeline.kafka import make_producer
 from pipeline.logreader import reader
-from pipeline.settings import ClickHouseSettings, KafkaSettings, ObjectStoreSettings
+from pipeline.settings import ClickHouseSettings, KafkaSettings, ObjectStoreSettings, load
 from schemas.codec import encode
 from schemas.records import TraceAssembled
 from schemas.topics import TRACE_ASSEMBLED
@@ -151,7 +153,7 @@ async def bare(kafka: KafkaSettings, traces: int, processes: int) -> float:
             while len(values) >= TOGETHER or (values and taken == traces):
                 some, values = values[:TOGETHER], values[TOGETHER:]
                 if pool is None:
-                    score_all_here(some)
+                    await scored(GRADING, some)
                     continue
                 under_way.append(loop.run_in_executor(pool, score_all, GRADING, some))
                 while len(under_way) > 2 * processes:
@@ -164,24 +166,24 @@ async def bare(kafka: KafkaSettings, traces: int, processes: int) -> float:
     return took_s
 
 
-_here = threading.local()
+@dataclass
+class Watch:
+    """A process and its children: MiB at each sample, processor seconds at the last."""
 
-
-def score_all_here(values: Sequence[bytes]) -> None:
-    """The same function, in a thread of its own, as it has an event loop of its own."""
-    worker = threading.Thread(target=score_all, args=(GRADING, values))
-    worker.start()
-    worker.join()
+    mib: list[float] = field(default_factory=list)
+    cpu_s: float = 0.0
 
 
 @contextmanager
-def memory_of(pid: int) -> Iterator[list[float]]:
-    """MiB of a process and its children, sampled for as long as this is open."""
-    found, over = list[float](), threading.Event()
+def watched(pid: int) -> Iterator[Watch]:
+    """Sampled for as long as this is open."""
+    found, over = Watch(), threading.Event()
 
     def sample() -> None:
         while not over.wait(SAMPLE_S):
-            found.append(sum(map(rss_mib, family([pid]))))
+            alive = family([pid])
+            found.mib.append(sum(map(rss_mib, alive)))
+            found.cpu_s = max(found.cpu_s, Server(0, (pid,)).cpu_s())
 
     sampling = threading.Thread(target=sample)
     sampling.start()
@@ -199,32 +201,42 @@ def rss_mib(pid: int) -> float:
         return 0.0
 
 
-def run(environment: dict[str, str], name: str, traces: int, processes: int, cores: set[int]) -> dict[str, Any]:
-    """A whole run as a process of its own."""
-    # The ids count up with the numbers of the traces.
-    last = new_trace_id((START_MS + traces) * 1000, 0)
-    request = {"selection": {"where": f"trace_id < '{last}'"}, "judge": "heuristic", "run": name, "cache": False}
+def measured(command: Sequence[str], request: Mapping[str, Any], cores: set[int]) -> dict[str, Any]:
+    """A process on these cores that reads the request and prints what it did; with what it took."""
     began_s = time.monotonic()
     child = subprocess.Popen(
-        [sys.executable, "-m", "judge.rescore", "start"],
-        env={**os.environ, **environment},
+        [sys.executable, "-m", *command],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         preexec_fn=partial(os.sched_setaffinity, 0, cores),
     )
-    with memory_of(child.pid) as memory:
-        out, _ = child.communicate(json.dumps({**request, "by": "benchmark", "parallel": processes}).encode())
-    told = json.loads(out)
-    assert told["scored"] == told["traces"] == traces, told
-    half = len(memory) // 2
+    with watched(child.pid) as watch:
+        out, _ = child.communicate(json.dumps(request).encode())
+    half = len(watch.mib) // 2
     return {
-        "traces": traces,
-        "processes": processes,
-        "seconds": told["seconds"],
+        **json.loads(out),
         "whole_seconds": round(time.monotonic() - began_s, 1),
-        "most_mib_first_half": round(max(memory[:half], default=0)),
-        "most_mib_second_half": round(max(memory[half:], default=0)),
+        "cpu_s": round(watch.cpu_s, 1),
+        "most_mib_first_half": round(max(watch.mib[:half], default=0)),
+        "most_mib_second_half": round(max(watch.mib[half:], default=0)),
     }
+
+
+def run(name: str, traces: int, processes: int, cores: set[int]) -> dict[str, Any]:
+    """A whole run as a process of its own."""
+    # The ids count up with the numbers of the traces.
+    last = new_trace_id((START_MS + traces) * 1000, 0)
+    request = {"selection": {"where": f"trace_id < '{last}'"}, "judge": "heuristic", "run": name, "cache": False}
+    told = measured(["judge.rescore", "start"], {**request, "by": "benchmark", "parallel": processes}, cores)
+    assert told["scored"] == told["traces"] == traces, told
+    names = ("seconds", "whole_seconds", "cpu_s", "most_mib_first_half", "most_mib_second_half")
+    return {name: told[name] for name in names}
+
+
+def loop(traces: int, processes: int, cores: set[int]) -> dict[str, Any]:
+    """The bare loop as a process of its own."""
+    command = ["benchmarks.rescore", "--bare", str(traces), "--processes", str(processes)]
+    return measured(command, {}, cores)
 
 
 def consumer_performance(kafka: KafkaSettings, traces: int) -> dict[str, float]:
@@ -236,16 +248,6 @@ def consumer_performance(kafka: KafkaSettings, traces: int) -> dict[str, float]:
     (line,) = [line for line in done.stdout.splitlines() if line.count(",") >= 9]
     fields = [field.strip() for field in line.split(",")]
     return {"records_per_s": float(fields[5]), "mb_per_s": float(fields[3]), "fetch_records_per_s": float(fields[9])}
-
-
-def pinned(cores: set[int], work: Callable[[], float]) -> float:
-    """Do it on these cores."""
-    before = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, cores)
-    try:
-        return work()
-    finally:
-        os.sched_setaffinity(0, before)
 
 
 @contextmanager
@@ -264,22 +266,26 @@ def engine(folder: Path) -> Iterator[ClickHouseSettings]:
         yield settings
 
 
-def compared(
-    kafka: KafkaSettings, environment: dict[str, str], traces: int, processes: int, cores: set[int], rounds: int
-) -> dict[str, Any]:
+def compared(traces: int, processes: int, cores: set[int], rounds: int) -> dict[str, Any]:
     """The run beside the bare loop, in alternation."""
     loops, runs = [], []
     for number in range(rounds):
-        loops.append(pinned(cores, lambda: asyncio.run(bare(kafka, traces, processes))))
-        runs.append(run(environment, f"run-{traces}-{processes}-{number}", traces, processes, cores))
-        print(f"{traces} traces, {processes}: bare {loops[-1]:.1f} s, {runs[-1]}", file=sys.stderr, flush=True)
-    loop_s, run_s = statistics.median(loops), statistics.median(one["seconds"] for one in runs)
+        loops.append(loop(traces, processes, cores))
+        runs.append(run(f"run-{traces}-{processes}-{number}", traces, processes, cores))
+        print(f"{traces} traces, {processes}: {loops[-1]} {runs[-1]}", file=sys.stderr, flush=True)
+
+    def median(what: str) -> float:
+        ratio: float = statistics.median(a[what] / b[what] for a, b in zip(loops, runs, strict=True))
+        return round(ratio, 3)
+
     return {
         "traces": traces,
         "processes": processes,
-        "bare_traces_per_s": round(traces / loop_s),
-        "run_traces_per_s": round(traces / run_s),
-        "ratio": round(statistics.median(a / b["seconds"] for a, b in zip(loops, runs, strict=True)), 3),
+        "bare_traces_per_s": round(traces / statistics.median(one["seconds"] for one in loops)),
+        "run_traces_per_s": round(traces / statistics.median(one["seconds"] for one in runs)),
+        "ratio": median("seconds"),
+        "ratio_of_processor_time": median("cpu_s"),
+        "loops": loops,
         "runs": runs,
     }
 
@@ -289,7 +295,14 @@ def main() -> None:
     parser.add_argument("--traces", default="50000,100000", help="sizes of the runs with all cores, ascending")
     parser.add_argument("--single", type=int, default=20_000, help="size of the runs with one process; 0: none")
     parser.add_argument("--rounds", type=int, default=3, help="of the comparisons; the longest run is made once")
+    parser.add_argument("--bare", type=int, default=0, help="only the loop, over so many traces of KAFKA_BOOTSTRAP")
+    parser.add_argument("--processes", type=int, default=1, help="of the loop")
     args = parser.parse_args()
+    # As the run itself does, whatever this one was started with.
+    os.setpriority(os.PRIO_PROCESS, 0, max(NICENESS, os.getpriority(os.PRIO_PROCESS, 0)))
+    if args.bare:
+        seconds = asyncio.run(bare(load(KafkaSettings), args.bare, args.processes))
+        return print(json.dumps({"seconds": round(seconds, 2)}))
     sizes, cores = [int(size) for size in args.traces.split(",")], sorted(os.sched_getaffinity(0))[:2]
     with (
         tempfile.TemporaryDirectory(prefix="prt-rescore-") as name,
@@ -297,25 +310,24 @@ def main() -> None:
         engine(Path(name)) as rows,
     ):
         clickhouse = ClickHouse(rows)
-        environment = {
+        place = {
             "KAFKA_BOOTSTRAP": kafka.kafka_bootstrap,
             "CLICKHOUSE_URL": rows.clickhouse_url,
             "CLICKHOUSE_ANALYST_PASSWORD": ANALYST_PASSWORD,
             "OBJECT_STORE_DIR": f"{name}/objects",
         }
-        os.environ.update(environment)
+        os.environ.update(place)
         size = asyncio.run(fill(kafka, clickhouse, 0, sizes[-1]))
         print(f"{sizes[-1]} traces, {size / sizes[-1]:,.0f} bytes of document each", file=sys.stderr, flush=True)
         found: dict[str, Any] = {"document_bytes": round(size / sizes[-1])}
         found["consumer_performance"] = consumer_performance(kafka, sizes[-1])
         if args.single:
-            found["single"] = compared(kafka, environment, args.single, 1, {cores[-1]}, args.rounds)
+            found["single"] = compared(args.single, 1, {cores[-1]}, args.rounds)
         found["pool"] = [
-            compared(kafka, environment, traces, len(cores), set(cores), args.rounds if traces == sizes[0] else 1)
-            for traces in sizes
+            compared(traces, len(cores), set(cores), args.rounds if traces == sizes[0] else 1) for traces in sizes
         ]
         clickhouse.close()
-    print(json.dumps(found, indent=2))
+    return print(json.dumps(found, indent=2))
 
 
 if __name__ == "__main__":

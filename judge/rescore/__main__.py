@@ -10,8 +10,10 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import os
 import sys
 from collections.abc import Sequence
+from concurrent.futures import BrokenExecutor
 from datetime import UTC, datetime
 from typing import Any
 
@@ -27,6 +29,7 @@ from pipeline.s3store import open_store
 from pipeline.settings import ClickHouseSettings, JudgeSettings, KafkaSettings, ObjectStoreSettings, load
 from pipeline.telemetry import logs_beside_results
 
+NICENESS = 10
 DONE, UNREADABLE, WRONG, HELD = 0, 1, 2, 3
 _FAILURES = (Explained, Invalid, Retryable, QueryFailed, KafkaError, OSError)
 
@@ -53,11 +56,19 @@ def main(given: Sequence[str] | None = None) -> int:
     parser.add_argument("what", choices=("estimate", "start", "resume"))
     what = parser.parse_args(given).what
     logs_beside_results()
+    # Live work goes first on a machine that does both.
+    os.setpriority(os.PRIO_PROCESS, 0, max(NICENESS, os.getpriority(os.PRIO_PROCESS, 0)))
     try:
         status, document = asyncio.run(_work(what, request_of(sys.stdin.read())))
     except BadRequest as error:
         say(str(error))
         return WRONG
+    except KeyboardInterrupt:
+        say("interrupted before the work began")
+        return HELD
+    except BrokenExecutor:
+        say("stopped: a process of the pool died; is there memory for all of them? --parallel says how many")
+        return HELD
     except _FAILURES as error:
         say(f"stopped: {' '.join(str(error).split()) or repr(error)}")
         return HELD

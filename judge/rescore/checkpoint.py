@@ -7,7 +7,7 @@ nothing is asked for or written twice, and there is no bookkeeping that could di
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 
 from aiokafka.structs import TopicPartition
@@ -15,8 +15,9 @@ from aiokafka.structs import TopicPartition
 from judge.rescore.tally import NOTHING, Tally, tally_from, tally_of
 from pipeline.canonical import dumps, loads
 from pipeline.objectstore import ObjectMissing, ObjectStore
-from pipeline.replay import Log
+from pipeline.replay import Hole, Log
 from pipeline.runs import checkpoint_ref
+from pipeline.segments import Entry
 from schemas.codec import UndecodableRecord, decode
 from schemas.records import TraceJudged
 from schemas.topics import RESCORES
@@ -54,10 +55,23 @@ async def done_beyond(log: Log, run_id: str, checkpoint: Checkpoint) -> dict[str
     """By trace, the results of a run that its checkpoint does not cover, each once. Raises what reading raises."""
     found: dict[str, Tally] = {}
     for place, (first, _next) in (await log.places(RESCORES.name)).items():
-        async for entry in log.entries(place, first=max(first, checkpoint.after.get(place.partition, first))):
+        async for entry in _held(log, place, max(first, checkpoint.after.get(place.partition, first))):
             if (record := _judged(entry.value)) and record.run_id == run_id:
                 found[record.trace_id] = tally_of(record)
     return found
+
+
+async def _held(log: Log, place: TopicPartition, first: int) -> AsyncIterator[Entry]:
+    """What there is of a partition. What nobody holds any more is asked for again: the same row in the end."""
+    while True:
+        try:
+            async for entry in log.entries(place, first=first):
+                first = entry.offset + 1
+                yield entry
+        except Hole as hole:
+            first = hole.end
+        else:
+            return
 
 
 def _judged(value: bytes | None) -> TraceJudged | None:

@@ -15,7 +15,7 @@ from judge.judging import Judge
 from judge.rescore.places import Found
 from judge.rescore.plan import pack
 from judge.rubric import BadRubric, Rubric
-from judge.rubric import load as load_rubric
+from judge.rubric_files import NoRubric, find
 from pipeline.access import EVERY_PROJECT
 from pipeline.canonical import digest, dumps, loads
 from pipeline.errors import Explained
@@ -33,7 +33,7 @@ class BadRequest(Explained):
 
 
 class Request(BaseModel):
-    """`rubric` is the text of a rubric file, None for that of the settings; `judge` a name, None for the live judge.
+    """`rubric` is a rubric's name or its file, None for that of the settings; `judge` a name, None for the live judge.
 
     `parallel` 0 is what suits the judge. `budget_nano` bounds what the run may cost in all, nano-dollars.
     """
@@ -70,11 +70,12 @@ class Chosen:
 def chosen(request: Request, settings: JudgeSettings, store: ObjectStore) -> Chosen:
     """What the request names. Raises BadRequest, BadSetting."""
     try:
-        rubric = rubric_of(settings) if request.rubric is None else load_rubric(request.rubric)
+        named = request.rubric
+        rubric = find(named, settings.rubrics_dir).rubric() if named else rubric_of(settings)
         config = config_of(settings, request.judge)
         budget = Budget(request.budget_nano)
         return Chosen(rubric, config, judge_of(config, rubric, store, api_key=settings.openai_api_key, budget=budget))
-    except (BadRubric, BadJudge, NoHeuristic) as error:
+    except (NoRubric, BadRubric, BadJudge, NoHeuristic) as error:
         raise BadRequest(str(error)) from None
 
 

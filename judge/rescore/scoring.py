@@ -150,11 +150,13 @@ def _store(grading: Grading) -> ObjectStore:
 
 def score_all(grading: Grading, values: Sequence[bytes]) -> list[Made]:
     """What becomes of each record by the heuristic judge. Raises Retryable."""
-    return _runner().run(_score_all(_judge(grading.rubric), _store(grading), grading.run_id, values))
+    return _runner().run(scored(grading, values))
 
 
-async def _score_all(judge: HeuristicJudge, store: ObjectStore, run_id: str, values: Sequence[bytes]) -> list[Made]:
-    return [await _score(judge, store, run_id, value) for value in values]
+async def scored(grading: Grading, values: Sequence[bytes]) -> list[Made]:
+    """The same where there is an event loop, which it holds up."""
+    judge, store = _judge(grading.rubric), _store(grading)
+    return [await _score(judge, store, grading.run_id, value) for value in values]
 
 
 async def _score(judge: HeuristicJudge, store: ObjectStore, run_id: str, value: bytes) -> Made:

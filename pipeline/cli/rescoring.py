@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 from datetime import timedelta
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -42,8 +41,8 @@ def rescore(
     sample: Sample = None,
     seed: Seed = 0,
     rubric: Annotated[
-        Path | None, typer.Option(exists=True, dir_okay=False, help="Rubric file; JUDGE_RUBRIC where not given.")
-    ] = None,
+        str, typer.Option(metavar="NAME|FILE", help="Rubric by name, or a file; JUDGE_RUBRIC where not given.")
+    ] = "",
     judge: Annotated[
         str,
         typer.Option(help="heuristic, openai, openai:MODEL, panel:3xMODEL, panel:A,B; the live one where not given."),
@@ -80,7 +79,7 @@ def rescore(
     )
     request = {
         "selection": selection.content(),
-        "rubric": rubric.read_text() if rubric else None,
+        "rubric": rubric or None,
         "judge": judge or None,
         "run": name,
         "by": actor_of(by),

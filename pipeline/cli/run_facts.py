@@ -7,6 +7,7 @@ import json
 from contextlib import closing
 from typing import Any
 
+from pipeline.agreement import Units, alpha, compared
 from pipeline.clickhouse import ClickHouse, QueryFailed
 from pipeline.errors import Explained, Retryable
 from pipeline.objectstore import ObjectMissing
@@ -16,6 +17,9 @@ from pipeline.settings import ClickHouseSettings, ObjectStoreSettings, load
 
 _SCORES = """SELECT count() AS results, countIf(outcome = 'scored') AS scored, round(avg(overall), 3) AS mean_overall,
     countIf(current) AS current FROM v1_judgements WHERE run_id = {run:String}"""
+_VOTES = """SELECT vote, count() AS times FROM
+    (SELECT arrayJoin(mapValues(votes)) AS vote FROM v1_judgements WHERE run_id = {run:String})
+    WHERE length(vote) > 1 GROUP BY vote"""
 
 
 def work_of(run_id: str) -> dict[str, Any]:
@@ -40,6 +44,15 @@ def scores_of(run_id: str) -> dict[str, Any]:
     with closing(ClickHouse(load(ClickHouseSettings), analyst=True)) as clickhouse:
         try:
             (row,) = clickhouse.rows(_SCORES, {"run": run_id})
+            votes = {tuple(each["vote"]): each["times"] for each in clickhouse.rows(_VOTES, {"run": run_id})}
         except (QueryFailed, Retryable):
             return {}
-    return {**row, "mean_overall": row["mean_overall"] if row["scored"] else None}
+    mean = row["mean_overall"] if row["scored"] else None
+    return {**row, "mean_overall": mean, **({"agreement": _agreement(votes)} if votes else {})}
+
+
+def _agreement(votes: Units) -> dict[str, Any]:
+    """Of the jurors, over all criteria: Krippendorff's alpha (ordinal), None where it is not defined; grades with two
+    votes or more."""
+    measured = alpha(votes)
+    return {"alpha": None if measured is None else round(measured, 3), "grades": compared(votes)}

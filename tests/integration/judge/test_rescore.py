@@ -5,16 +5,22 @@ from __future__ import annotations
 import asyncio
 import random
 import subprocess
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import replace
 
 import pytest
+from aiokafka.admin import RecordsToDelete
+from aiokafka.structs import TopicPartition
 
+from pipeline import archive
 from pipeline.clock import now_us
+from pipeline.kafka import admin
+from pipeline.objectstore import FolderStore
 from pipeline.runs import PAUSED, state_key
+from pipeline.segments import Entry, entry_of, segment_of
 from schemas.codec import encode
 from schemas.records import RunStateChanged
-from schemas.topics import CONTROL, RESCORES
+from schemas.topics import CONTROL, RESCORES, TRACE_ASSEMBLED
 from tests.support import log
 from tests.support.judging import RUBRIC
 from tests.support.openai_server import OpenAIServer, Scripted, answer, openai_server
@@ -100,6 +106,27 @@ async def test_only_the_latest_revision_is_scored_and_later_traces_are_no_part(r
         status, told, said = await rescoring.finish(process)
     assert (status, told["traces"]) == (0, 1), said
     assert [(result.trace_id, result.revision) for result in await rescoring.results("frozen")] == [(first.trace_id, 2)]
+
+
+async def test_what_only_the_archive_has_is_scored_and_what_nobody_has_is_gone(rescoring: Rescoring) -> None:
+    traces = await rescoring.write(12)
+    store = FolderStore(rescoring.folder / "objects")
+    by_partition: dict[int, list[Entry]] = defaultdict(list)
+    for found in await log.records(rescoring.kafka, TRACE_ASSEMBLED):
+        by_partition[found.partition].append(entry_of(found))
+    erased = traces[0].trace_id
+    for partition, entries in by_partition.items():
+        kept = [entry.without({erased}) for entry in entries]
+        await archive.write(store, segment_of(TRACE_ASSEMBLED.name, partition, kept), kept)
+    ends = {TopicPartition(TRACE_ASSEMBLED.name, n): entries[-1].offset + 1 for n, entries in by_partition.items()}
+    async with admin(rescoring.kafka) as client:
+        await client.delete_records({place: RecordsToDelete(before_offset=end) for place, end in ends.items()})
+    await rescoring.write(2)
+    status, told, said = await rescoring.run("start", {"run": "archived"})
+    assert (status, told["scored"], told["gone"]) == (0, 13, 1), said
+    scored = {result.trace_id for result in await rescoring.results("archived")}
+    assert erased not in scored
+    assert {trace.trace_id for trace in traces[1:]} < scored
 
 
 async def order(rescoring: Rescoring, run_id: str, state: str, **detail: str) -> None:

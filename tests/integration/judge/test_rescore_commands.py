@@ -164,3 +164,18 @@ async def test_commands_that_cannot_be_say_why(rescoring: Rescoring, tmp_path: P
     ):
         ended, out, err = await shell.type(*words)
         assert (ended, said in " ".join((out + err).split())) == (status, True), (words, err)
+
+
+async def test_what_the_jurors_of_a_panel_agree_on_is_shown(rescoring: Rescoring) -> None:
+    await rescoring.write(3)
+    with openai_server() as endpoint:
+        endpoint.script = [GOOD]
+        shell = Shell(rescoring, OPENAI_BASE_URL=endpoint.base_url)
+        told = await shell.json("rescore", "--judge", "panel:local,heuristic", "--name", "jury", "--yes")
+        assert (told["scored"], told["calls"]) == (3, 3)
+    await rescoring.sink()
+    shown = await shell.json("run", "show", "jury")
+    assert shown["judge"] == "panel of openai:local, heuristic"
+    # Every one of them 4 by the model and 5 by the heuristic: worse than chance.
+    assert shown["in_clickhouse"]["agreement"]["grades"] == 3 * len(RUBRIC.criteria)
+    assert shown["in_clickhouse"]["agreement"]["alpha"] < 0

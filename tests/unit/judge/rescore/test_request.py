@@ -55,7 +55,7 @@ def test_traces_that_are_named_are_counted_and_several_projects_are_a_star(tmp_p
     [
         ({"judge": "oracle"}, "no judge is named 'oracle'"),
         ({"judge": "openai:m", "budget_nano": 5}, "JUDGE_PRICE_IN"),
-        ({"rubric": "id: nothing"}, "criteria"),
+        ({"rubric": "no-such-rubric"}, "no rubric is named no-such-rubric"),
     ],
 )
 def test_what_cannot_be_is_said(fields: dict[str, Any], said: str, tmp_path: Path) -> None:
