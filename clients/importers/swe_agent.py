@@ -152,11 +152,11 @@ def _beside(loss: Loss, history: list[dict[str, Any]], parts: list[_Step]) -> di
     found: dict[int, list[tuple[str, str]]] = {}
     number = -1
     for message in history:
-        role, text = str(message.get("role")), str(message.get("thought") or message.get("content") or "")
+        role, text = str(message.get("role")), str(message.get("thought") or _joined(message.get("content")))
         number += role == "assistant"
         known = text.strip() in thoughts if role == "assistant" else _shown(text, outputs, number)
         if known:
-            loss.keeps(str(message.get("content")))  # what the model was shown: the output in a template
+            _keep(loss, message.get("content"))  # what the model was shown: the output in a template
         elif not text.startswith(NO_OUTPUT):
             found.setdefault(max(0, min(number, len(parts) - 1)), []).append((role, text))
             loss.take(message, "thought" if message.get("thought") else "content")
@@ -224,10 +224,20 @@ def _state(state: Any) -> dict[str, Any]:
 
 
 def _text(loss: Loss, message: dict[str, Any]) -> str:
-    content = loss.take(message, "content")
+    return _joined(loss.take(message, "content"))
+
+
+def _joined(content: Any) -> str:
+    """The text of a message, which 1.x cuts into parts."""
     if isinstance(content, list):
         return "\n".join(str(part.get("text", "")) for part in content if isinstance(part, dict))
     return str(content or "")
+
+
+def _keep(loss: Loss, content: Any) -> None:
+    for part in content if isinstance(content, list) else [{"text": content}]:
+        if isinstance(part, dict) and isinstance(part.get("text"), str):
+            loss.keeps(part["text"])
 
 
 def _list(value: Any) -> list[Any]:

@@ -169,6 +169,18 @@ def test_an_answer_that_only_the_history_has_is_told_beside_its_step() -> None:
     ]
 
 
+def test_messages_in_parts_are_not_taken_for_others_than_those_of_the_steps() -> None:
+    history = [
+        {"role": "user", "content": [{"type": "text", "text": "fix it"}]},
+        {"role": "assistant", "content": "I will ls", "thought": "I will ls", "action": "ls"},
+        {"role": "tool", "content": [{"type": "text", "text": "OBSERVATION:\na.py\nb.py"}], "tool_call_ids": ["c"]},
+    ]
+    [one] = sessions("swe-agent", Content(trajectory(step("ls", "a.py\nb.py"), history=history)))
+    assert one.session.trace.task_description == "fix it"
+    assert [event["type"] for event in one.session.events] == ["rationale_note", "cmd_run"]
+    assert one.loss.fields["history[].content[].text"].repeated_bytes > 0
+
+
 def test_what_the_run_says_of_itself_is_in_the_trace() -> None:
     config = {
         "agent": {"model": {"name": "gpt-4o"}},
