@@ -8,7 +8,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
 from typing import Any
@@ -19,6 +19,7 @@ from aiokafka.structs import TopicPartition
 
 from pipeline.clickhouse import ClickHouse
 from pipeline.clock import now_us
+from pipeline.errors import Retryable
 from pipeline.ids import new_trace_id
 from pipeline.kafka import admin, ensure_topics, make_consumer
 from pipeline.logreader import bounds
@@ -50,6 +51,7 @@ from schemas.topics import (
 from sinks.blocks import columns
 from sinks.migrate import migrate
 from sinks.rows import Position, rows_of
+from sinks.shadow_build import Filled, Filler
 from sinks.shadow_check import Comparison, Differs, compare, tables, until_inserted
 from sinks.shadow_plan import FED_BY, Bounds, carried
 from sinks.shadow_run import Request, ShadowRun
@@ -334,6 +336,61 @@ async def _counts(lab: Lab, ids: Sequence[str]) -> dict[str, int]:
     views = ("traces", "events", "validations", "test_results", "judgements", "current_scores", "rejects", "progress")
     query = "SELECT count() FROM v1_{} WHERE trace_id IN {{ids:Array(String)}}"
     return {f"v1_{view}": lab.value(query.format(view), ids=list(ids)) for view in views}
+
+
+@pytest.mark.parametrize("when", ["amid the exchange", "before the live tables are filled"])
+async def test_a_swap_that_was_cut_short_goes_on(live: Lab, monkeypatch: pytest.MonkeyPatch, when: str) -> None:
+    """Two tables of three are exchanged, or all of them and nothing more; meanwhile records have come."""
+    early, late = fresh_id(), fresh_id()
+    await _write_all_of(live, early)
+    rows = "SELECT count() FROM {} WHERE trace_id = {{id:String}}"
+    with live.sink(), _shadow(live) as run:
+        await _settled(live)
+        live.clickhouse.command(f"DELETE FROM rejects WHERE trace_id = '{early}'")
+        await run.build(Request(("rejects", "trace-log")))
+        with monkeypatch.context() as patch:
+            if when == "amid the exchange":
+                patch.setattr(ClickHouse, "command", _dying_at("EXCHANGE", 3))
+            else:
+                patch.setattr(Filler, "fill", _dying_for("live"))
+            with pytest.raises(Retryable, match="dead"):
+                await run.swap()
+        for refused in (run.build, run.check):
+            with pytest.raises(Differs, match="cut short"):
+                await refused()
+        with pytest.raises(Differs, match="cut short"):
+            run.drop()
+        await _write_all_of(live, late)
+    with live.sink(), _shadow(live) as again:
+        assert (await again.swap()).turned
+        await _settled(live)
+        for table, count in (("v1_rejects", 1), ("v1_progress", 1)):
+            assert [live.value(rows.format(table), id=one) for one in (early, late)] == [count, count]
+        missing = live.value(f"SELECT count() FROM {again.name}.rejects WHERE trace_id = '{early}'")
+        assert missing == 0, "the former table is not the shadow's"
+
+
+def _dying_at(word: str, number: int) -> Callable[..., Any]:
+    """A `command` that fails at the so-manieth statement with this word."""
+    whole, seen = ClickHouse.command, itertools.count(1)
+
+    def command(self: ClickHouse, sql: str, parameters: dict[str, Any] | None = None) -> Any:
+        if word in sql and next(seen) == number:
+            raise Retryable("dead")
+        return whole(self, sql, parameters)
+
+    return command
+
+
+def _dying_for(purpose: str) -> Callable[..., Any]:
+    whole = Filler.fill
+
+    async def fill(self: Filler, *args: Any) -> Filled:
+        if self.purpose == purpose:
+            raise Retryable("dead")
+        return await whole(self, *args)
+
+    return fill
 
 
 async def test_erased_and_expired_rows_are_no_differences(live: Lab) -> None:
