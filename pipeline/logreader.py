@@ -98,18 +98,23 @@ async def _between(
             yield logged
 
 
-async def bounds(kafka: KafkaSettings, topic: str) -> dict[TopicPartition, tuple[int, int]]:
-    """(first offset, next offset) of every partition of a topic, as the broker holds it now."""
-    partitions = await _partitions(kafka, topic)
-    async with reader(kafka, *partitions) as consumer:
-        firsts, ends = await consumer.beginning_offsets(partitions), await consumer.end_offsets(partitions)
-    return {place: (firsts[place], ends[place]) for place in partitions}
+async def bounds(kafka: KafkaSettings, *topics: str) -> dict[TopicPartition, tuple[int, int]]:
+    """(first offset, next offset) of every partition of these topics, as the broker holds them now."""
+    return await bounds_of(kafka, await _partitions(kafka, topics))
 
 
-async def _partitions(kafka: KafkaSettings, topic: str) -> list[TopicPartition]:
+async def bounds_of(kafka: KafkaSettings, places: Sequence[TopicPartition]) -> dict[TopicPartition, tuple[int, int]]:
+    """The same for these partitions."""
+    # It is assigned none: what it was assigned it would begin to fetch.
+    async with reader(kafka) as consumer:
+        firsts, ends = await consumer.beginning_offsets(places), await consumer.end_offsets(places)
+    return {place: (firsts[place], ends[place]) for place in places}
+
+
+async def _partitions(kafka: KafkaSettings, topics: Sequence[str]) -> list[TopicPartition]:
     async with admin(kafka) as client:
-        (about,) = await client.describe_topics([topic])
-    return sorted(TopicPartition(topic, part["partition"]) for part in about["partitions"])
+        found = await client.describe_topics(list(topics))
+    return sorted(TopicPartition(about["topic"], part["partition"]) for about in found for part in about["partitions"])
 
 
 async def committed(kafka: KafkaSettings, group: str) -> dict[TopicPartition, int]:

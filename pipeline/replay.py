@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from aiokafka.structs import TopicPartition
 
 from pipeline import archive
-from pipeline.logreader import bounds, first_since, read
+from pipeline.logreader import bounds, bounds_of, first_since, read
 from pipeline.objectstore import ObjectStore
 from pipeline.segments import Entry, Segment, entry_of
 from pipeline.settings import KafkaSettings
@@ -47,14 +47,14 @@ class Log:
     store: ObjectStore
     kafka: KafkaSettings
 
-    async def places(self, topic: str) -> dict[TopicPartition, tuple[int, int]]:
+    async def places(self, *topics: str) -> dict[TopicPartition, tuple[int, int]]:
         """(first, next) offset of each partition, as far back as the archive goes. Raises KafkaError, Unreachable."""
-        held = await bounds(self.kafka, topic)
-        found = {}
-        for place, (first, end) in held.items():
-            stored = await archive.segments(self.store, topic, place.partition)
-            found[place] = (min(first, stored[0].first) if stored else first, end)
-        return found
+        archived: dict[TopicPartition, int] = {}
+        for topic in topics:
+            for segment in await archive.segments(self.store, topic):
+                archived.setdefault(TopicPartition(topic, segment.partition), segment.first)
+        held = await bounds(self.kafka, *topics)
+        return {place: (min(first, archived.get(place, first)), end) for place, (first, end) in held.items()}
 
     async def first_since(self, place: TopicPartition, since_ms: int) -> int:
         """The offset of the first record of this time or later, wherever it is; that of the next one for none."""
@@ -67,7 +67,7 @@ class Log:
 
     async def entries(self, place: TopicPartition, wanted: Wanted = Wanted(), first: int = 0) -> AsyncIterator[Entry]:
         """What is wanted of a partition from an offset on, in order. Raises Hole, Invalid, Retryable, KafkaError."""
-        held_first, end = (await bounds(self.kafka, place.topic))[place]
+        held_first, end = (await bounds_of(self.kafka, [place]))[place]
         stored = await archive.segments(self.store, place.topic, place.partition)
         position = max(first, min(stored[0].first, held_first) if stored else held_first)
         for segment in stored:

@@ -10,7 +10,7 @@ from aiokafka.structs import TopicPartition
 
 from pipeline.clickhouse import ClickHouse
 from pipeline.errors import Explained
-from pipeline.logreader import bounds, committed
+from pipeline.logreader import bounds_of, committed
 from pipeline.replay import Log
 from pipeline.settings import KafkaSettings
 from schemas.topics import CONTROL
@@ -83,11 +83,9 @@ def must_have_one_schema(live: ClickHouse, shadow: ClickHouse) -> None:
         raise Differs("the schema has changed since the rebuild was begun: migrate, drop it and begin another")
 
 
-async def held_offsets(kafka: KafkaSettings, log: Log) -> frozenset[int]:
+async def held_offsets(log: Log) -> frozenset[int]:
     """The offsets that compaction has left of `control`."""
-    return frozenset(
-        [entry.offset for place in await bounds(kafka, CONTROL.name) async for entry in log.entries(place)]
-    )
+    return frozenset([entry.offset async for entry in log.entries(TopicPartition(CONTROL.name, 0))])
 
 
 async def until_inserted(kafka: KafkaSettings, ends: Mapping[TopicPartition, int], wait_s: float = WAIT_S) -> None:
@@ -133,8 +131,8 @@ async def overtaken(
             for row in await asyncio.to_thread(clickhouse.rows, furthest(table, side, ends)):
                 place = TopicPartition(row["topic"], row["partition"])
                 furthest_rows[place] = max(row["n"], furthest_rows.get(place, 0))
-    now = {place: (await bounds(log.kafka, place.topic))[place][1] for place in furthest_rows}
-    return {place: end for place, end in now.items() if furthest_rows[place] >= end}
+    now = await bounds_of(log.kafka, list(furthest_rows)) if furthest_rows else {}
+    return {place: end for place, (_, end) in now.items() if furthest_rows[place] >= end}
 
 
 def _groups(clickhouse: ClickHouse, query: str) -> Groups:

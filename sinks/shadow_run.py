@@ -194,16 +194,12 @@ class ShadowRun:
     ) -> Filler:
         return Filler(self._log, self._store, target, self._memory, purpose, erasing, self._tell)
 
-    async def _places(self, topics: Iterable[str]) -> dict[TopicPartition, tuple[int, int]]:
-        found = await asyncio.gather(*map(self._log.places, topics))
-        return {place: held for places in found for place, held in places.items()}
-
     async def _firsts(self, state: State) -> Offsets:
-        places = await self._places(state.topics)
+        places = await self._log.places(*state.topics)
         return await self._bounded({place: first for place, (first, _) in places.items()}, state.since_ms, max)
 
     async def _ends(self, state: State) -> Offsets:
-        places = await self._places(state.topics)
+        places = await self._log.places(*state.topics)
         return await self._bounded({place: end for place, (_, end) in places.items()}, state.until_ms, min)
 
     async def _bounded(self, offsets: Offsets, at_ms: int | None, which: Callable[[int, int], int]) -> Offsets:
@@ -219,11 +215,11 @@ class ShadowRun:
 
     async def _still(self, state: State) -> Offsets:
         """Where each place begins now: what retention has dropped since the beginning can be in one of two only."""
-        places, begun = await self._places(state.topics), placed(state.firsts)
+        places, begun = await self._log.places(*state.topics), placed(state.firsts)
         return {place: max(first, begun.get(place, 0)) for place, (first, _) in places.items()}
 
     async def _held(self, state: State) -> frozenset[int]:
-        return await held_offsets(self._kafka, self._log) if CONTROL.name in state.topics else frozenset()
+        return await held_offsets(self._log) if CONTROL.name in state.topics else frozenset()
 
 
 def _asks(state: State) -> tuple[list[str], int | None, int | None]:
