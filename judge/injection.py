@@ -163,11 +163,15 @@ def _trailing(sentence: str) -> str:
 
 def _split(texts: Sequence[_Text]) -> set[Suspicion]:
     """What is found only when texts are read one after the other: all, those of each field, and their last lines."""
-    fields = dict.fromkeys(one.field for one in texts)
-    groups = [list(texts), *([one for one in texts if one.field == field] for field in fields)]
     last_lines = [replace(one, text=one.text.rstrip().rpartition("\n")[2]) for one in texts]
-    groups += [last_lines, *([one for one in last_lines if one.field == field] for field in fields)]
+    groups = [*_groups(texts), *_groups(last_lines)]
     return {suspicion for group in groups if len(group) > 1 for suspicion in _across(group)}
+
+
+def _groups(texts: Sequence[_Text]) -> list[list[_Text]]:
+    """All texts, and those of each field."""
+    fields = dict.fromkeys(one.field for one in texts)
+    return [list(texts), *([one for one in texts if one.field == field] for field in fields)]
 
 
 def _across(texts: Sequence[_Text]) -> Iterator[Suspicion]:
@@ -182,9 +186,14 @@ def _across(texts: Sequence[_Text]) -> Iterator[Suspicion]:
 
 
 def _goes_on(texts: Sequence[_Text], seqs: Collection[int]) -> bool:
-    """Whether texts near a suspect one still speak of a good grade, which alone would be no suspicion."""
-    near = [one for one in texts if any(abs(one.seq - seq) <= REACH for seq in seqs)]
-    return rules().speaks_of_a_good_grade(lowered(_joined(near)[0]))
+    """Whether texts near a suspect one still speak of a grader or a good grade, which alone would be no suspicion."""
+    for group in _groups(texts):
+        places = [place for place, one in enumerate(group) if one.seq in seqs]
+        near = [one for n, one in enumerate(group) if any(abs(n - place) <= REACH for place in places)]
+        said = lowered(_joined(near)[0])
+        if rules().has(said, "grader") or rules().speaks_of_a_good_grade(said):
+            return True
+    return False
 
 
 def _joined(texts: Sequence[_Text]) -> tuple[str, list[Span]]:

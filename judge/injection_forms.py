@@ -249,7 +249,7 @@ DECODERS: dict[str, tuple[re.Pattern[str], Callable[[str], str]]] = {
     "decimal": (re.compile(r"\b(?:[0-9]{2,3}[ ,;]{1,2}){10,}[0-9]{2,3}\b"), lambda run: _numbers(run, 10)),
     "binary": (re.compile(r"\b(?:[01]{7,8}[ ,]?){10,}"), lambda run: _numbers(run, 2)),
     "morse": (re.compile(r"(?:[.\-]{1,5}(?: ?/ ?| {1,3})){12,}[.\-]{1,5}"), _morse),
-    "spaced": (re.compile(r"(?<![^\s\"'])(?:[A-Za-z0-9](?:[ .\-_*]| {2,3})){9,}[A-Za-z0-9](?!\w)"), _spaced),
+    "spaced": (re.compile(r"(?<![^\s\"'])(?:[A-Za-z0-9](?:[ .\-_*|/,]| {2,3})){9,}[A-Za-z0-9](?!\w)"), _spaced),
 }
 
 
