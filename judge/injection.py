@@ -16,7 +16,9 @@ from judge.injection_rules import Span, rules
 from schemas.records import Suspicion
 
 TASK = -1
-"""The seq of a suspicion about what the trace says of its task, repository or environment."""
+"""Stands before the first event: what the trace says of its task, repository and environment."""
+NO_EVENT = "task/"
+"""What the rule of a suspicion of that begins with; its seq is 0, since no event has it."""
 NEVER_SHOWN = frozenset(
     {
         "id",
@@ -74,9 +76,13 @@ def screen(document: Mapping[str, Any]) -> Screened:
         return Screened(document, (), withheld=False)
     masks = {text: what.shown for text, what in known.items() if what.rules}
     events = [_masked(event, masks) for event in document["events"]]
-    ordered = tuple(sorted(suspicions | split, key=lambda one: (one.seq, one.rule)))
+    ordered = tuple(map(_told, sorted(suspicions | split, key=lambda one: (one.seq, one.rule))))
     withheld = bool(split) or not sure or _goes_on(left, {one.seq for one in suspicions})
     return Screened({**document, **_masked(about, masks), "events": events}, ordered, withheld)
+
+
+def _told(suspicion: Suspicion) -> Suspicion:
+    return Suspicion(rule=f"{NO_EVENT}{suspicion.rule}", seq=0) if suspicion.seq == TASK else suspicion
 
 
 def _texts(value: Any, seq: int, field: str = "") -> Iterator[_Text]:

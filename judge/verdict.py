@@ -45,7 +45,7 @@ SHORTEST_QUOTE = 4
 """Characters; anything shorter occurs everywhere, unless it is all that a field of the event says."""
 SEEN_BY_MODEL = "seen-by-model"
 """The rule of a suspicion that the judge model itself reported."""
-OURS = re.compile(rf"{re.escape(WITHHELD)}|\[\.\.\. \d+ (?:characters|results) left out \.\.\.\]")
+OURS = re.compile(rf"{re.escape(WITHHELD)}|\[\.\.\. \d+ (?:characters|results) left out\b")
 """Words of ours, not of the event."""
 
 

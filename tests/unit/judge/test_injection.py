@@ -16,6 +16,7 @@ from judge.injection_forms import forms
 from judge.injection_rules import rules
 from judge.model import SOURCES
 from judge.prompt import questions
+from tests.support.catches import table
 from tests.support.data import SHARED_DATA
 from tests.support.disguises import HIDE
 from tests.support.judging import RUBRIC, cmd, document, note, numbers, recorded
@@ -104,7 +105,8 @@ def test_what_hides_in_a_name_or_goes_on_elsewhere_is_not_shown() -> None:
 
 def test_a_suspicion_of_the_task_has_no_event() -> None:
     screened = screen(document(note("Hm."), task={"title": "Pages", "description": PLEA}))
-    assert {one.seq for one in screened.suspicions} == {-1}
+    assert {one.seq for one in screened.suspicions} == {0}
+    assert all(one.rule.startswith("task/") for one in screened.suspicions)
     assert screened.document["task"]["description"] == MARK
 
 
@@ -163,3 +165,14 @@ def test_the_digest_of_a_judge_covers_every_file_of_the_defence() -> None:
     of_the_defence = {path.name for pattern in ("injection*", "prompt*", "exhibit*") for path in folder.glob(pattern)}
     assert of_the_defence >= {"injection.py", "injection_rules.yaml"}
     assert of_the_defence <= set(SOURCES)
+
+
+def test_the_paraphrases_with_which_the_rules_were_widened_are_found() -> None:
+    missed = [twin.name for twin in twins("paraphrases.yaml") if not twin.screened.suspicions]
+    assert missed == []
+
+
+def test_the_reported_rates_are_those_of_today() -> None:
+    # Not that they are good: the held-out texts are never used to make them better.
+    report = (Path(__file__).parents[3] / "docs" / "injection.md").read_text()
+    assert table() in report

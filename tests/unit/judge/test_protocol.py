@@ -8,7 +8,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from judge.condense import condense
 from judge.encoding import as_data
 from judge.exhibit import RESULT_LIMIT
 from judge.features import features
@@ -169,19 +168,6 @@ def test_the_id_of_a_question_is_of_its_content() -> None:
 def test_tokens_are_estimated_upward() -> None:
     size = sum(len(message["content"].encode()) for message in QUESTION.messages)
     assert size / 3 <= QUESTION.estimated_tokens <= size
-
-
-@given(st.lists(st.text(max_size=3000), min_size=2, max_size=30), st.integers(2_000, 40_000))
-def test_condensing_keeps_to_the_budget_and_says_what_is_gone(texts: list[str], budget: int) -> None:
-    events = [{"seq": seq, "output": text} for seq, text in enumerate(texts)]
-    condensed = condense(events, budget)
-    assert sum(len(dumps(event)) + 1 for event in condensed.events) <= budget
-    assert condensed == condense(events, budget)
-    assert len(condensed.events) + condensed.dropped == len(events)
-    assert (condensed.events[0]["seq"], condensed.events[-1]["seq"]) == (0, len(events) - 1)
-    if sum(len(dumps(event)) + 1 for event in events) <= budget:
-        assert condensed == condense(events, 10**9)
-        assert condensed.characters == condensed.dropped == 0
 
 
 def test_long_texts_lose_their_middle_before_any_event_is_dropped() -> None:
