@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import Annotated
 
 import typer
-from rich.table import Table
+from rich.table import Column, Table
 
 from pipeline.agreement import Unit
 from pipeline.cli.label_writing import reading
@@ -41,25 +41,29 @@ def agreement(
     if json_document:
         rows = [{"rubric": rubric, "criterion": one, **asdict(figures)} for (rubric, one), figures in found.items()]
         return out.print_json(data={"judge_run": judge_run, "labellers": names, "criteria": rows})
-    head = ("criterion", "traces", "pairs", "kappa² [95 %]", "alpha [95 %]")
-    people = ("people: pairs", "kappa² [95 %]", "alpha [95 %]")
-    table = Table("rubric", *head, *people, box=None)
-    for (rubric, criterion), one in found.items():
-        table.add_row(rubric, criterion, *_cells(one))
     out.print(f"run {judge_run} against {', '.join(names)}; 1 is agreement, 0 is chance", highlight=False)
-    out.print(table)
+    for rubric in dict.fromkeys(rubric for rubric, _ in found):
+        _show_agreement(rubric, {name: one for (of, name), one in found.items() if of == rubric})
     if len(names) > 1:
         _by_labeller(names, found)
     return None
 
 
-def _cells(one: Agreement) -> tuple[str, ...]:
-    judge = (str(one.traces), str(one.pairs), measured(one.kappa), measured(one.alpha))
-    return (*judge, str(one.human_pairs), measured(one.human_kappa), measured(one.human_alpha))
+def _show_agreement(rubric: str, found: dict[str, Agreement]) -> None:
+    """The judge against people, and below it people against one another."""
+    judge = Table(Column(rubric, no_wrap=True), "traces", "pairs", "kappa² [95 %]", "alpha [95 %]", box=None)
+    people = Table(Column("people with one another", no_wrap=True), "pairs", "kappa² [95 %]", "alpha [95 %]", box=None)
+    for name, one in found.items():
+        judge.add_row(name, str(one.traces), str(one.pairs), measured(one.kappa), measured(one.alpha))
+        people.add_row(name, str(one.human_pairs), measured(one.human_kappa), measured(one.human_alpha))
+    out.print(judge)
+    if any(one.human_pairs for one in found.values()):
+        out.print()
+        out.print(people)
 
 
 def _by_labeller(names: list[str], found: dict[RubricCriterion, Agreement]) -> None:
-    table = Table("kappa² of the judge with", *names, box=None)
+    table = Table(Column("kappa² of the judge with", no_wrap=True), *names, box=None)
     for (_, criterion), one in found.items():
         table.add_row(criterion, *(figure(one.by_labeller[name]) for name in names))
     out.print()

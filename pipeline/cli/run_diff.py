@@ -110,14 +110,17 @@ def _show(found: Comparison) -> None:
         f"order: tau-b {figure(overall.tau_b)}, rho {figure(overall.spearman)};"
         f" {overall.pairs.discordant} of {overall.pairs.total} pairs of traces changed places"
     )
-    head = ("criterion", "n", "A", "B", "shift", "up", "down", "no A", "no B", "alpha [95 %]", "kappa² [95 %]")
-    _table(head, map(_row, found.criteria))
+    head = ("criterion", "n", "A", "B", "shift", "up", "down", "no A", "no B")
+    _table(head, map(_shifts, found.criteria))
+    _say("\nagreement: 1 is perfect, 0 is chance; in brackets the 95 % interval", "bold")
+    agreement = ((one.name, one.compared, measured(one.alpha), measured(one.kappa)) for one in found.criteria)
+    _table(("criterion", "n", "alpha (ordinal)", "kappa (quadratic)"), agreement)
     _show_moves(found)
     _show_examples(found)
     _show_sides(found)
 
 
-def _row(one: Criterion) -> Cells:
+def _shifts(one: Criterion) -> Cells:
     return (
         one.name,
         one.compared,
@@ -128,8 +131,6 @@ def _row(one: Criterion) -> Cells:
         one.down,
         one.missing_a,
         one.missing_b,
-        measured(one.alpha),
-        measured(one.kappa),
     )
 
 
@@ -173,7 +174,8 @@ def _say(line: str, style: str = "") -> None:
 
 
 def _table(head: Iterable[str], rows: Iterable[Cells]) -> None:
-    shown = Table(*(Column(Text(printable(name))) for name in head), box=None, header_style="dim")
+    columns = (Column(Text(printable(name)), no_wrap=place == 0) for place, name in enumerate(head))
+    shown = Table(*columns, box=None, header_style="dim")
     for row in rows:
         shown.add_row(*(Text(printable("" if cell is None else cell)) for cell in row))
     out.print(shown)

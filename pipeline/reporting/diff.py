@@ -12,6 +12,8 @@ from pipeline.reporting.style import STYLE
 HIGHEST = 5000
 BINS = 20
 NOTHING = "–"
+_DIGITS_LEFT_OUT = 52
+"""Of the 64 of a digest: the first twelve tell rubrics apart for a reader; `--json` has them all."""
 
 
 def diff_page(found: Comparison) -> str:
@@ -218,7 +220,7 @@ def _listed(values: Iterable[str]) -> Child:
 COSTS: dict[str, Callable[[Side], Child]] = {
     "traces judged": lambda side: side.traces,
     "scored": lambda side: side.scored,
-    "rubric": lambda side: _listed(side.rubrics),
+    "rubric": lambda side: _listed(rubric[:-_DIGITS_LEFT_OUT] for rubric in side.rubrics),
     "judge": lambda side: _listed(side.judges),
     "model calls": lambda side: side.calls,
     "taken from the cache": lambda side: side.cached,

@@ -28,7 +28,7 @@ def side(run_id: str, **changes: Any) -> Side:
         "traces": 27,
         "scored": 26,
         "unscored": {"invalid_json": 1},
-        "rubrics": ("bug-fix-process 1.0 sha256:ab",),
+        "rubrics": (f"bug-fix-process 1.0 sha256:{'ab' * 32}",),
         "judges": ("openai some-model",),
         "prompt_tokens": 1_000_000,
         "completion_tokens": 20_000,
@@ -45,7 +45,13 @@ def comparison(words: str = "The note names the function.", **changes: Any) -> C
     """A comparison in which every text that comes from outside is `words`."""
     fields: dict[str, Any] = {
         "a": side("live"),
-        "b": side("run-2", cost_nano_usd=None, cost_unknown=27, rubrics=(words,), unscored={words: 1}),
+        "b": side(
+            "run-2",
+            cost_nano_usd=None,
+            cost_unknown=27,
+            rubrics=(f"{words} 1.1 sha256:{'cd' * 32}",),
+            unscored={words: 1},
+        ),
         "project": "",
         "overlap": Overlap(
             compared=27, other_revision=1, only_a=2, only_b=0, ids_only_a=("trace-1", "trace-2"), ids_only_b=()
