@@ -4,14 +4,14 @@ that wait for a model."""
 from __future__ import annotations
 
 import asyncio
-import ctypes
 import os
 import signal
+import threading
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from typing import Protocol
 
 from judge.judges import HeuristicJudge
@@ -31,7 +31,6 @@ from schemas.records import TraceAssembled, TraceJudged
 TOGETHER = 40
 TOGETHER_BYTES = 1024 * 1024
 """What one task of the pool gets: enough that passing it on costs nothing, little enough that all have some."""
-PR_SET_PDEATHSIG = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,8 +128,14 @@ def make_pool(processes: int) -> ProcessPoolExecutor:
 def _begin() -> None:
     """An interrupt is the business of the process that asks; its death is the end of ours, however it dies."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    # The server ends with the process that asks, and we end with the server.
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    # Not left to the server: it lives for as long as one of us does.
+    if parent := parent_process():
+        parent.join()
+    os._exit(1)
 
 
 @lru_cache(4)

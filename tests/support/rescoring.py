@@ -122,9 +122,9 @@ class Rescoring:
         process.stdin = None
         return process
 
-    async def finish(self, process: subprocess.Popen[bytes]) -> tuple[int, dict[str, Any], str]:
+    async def finish(self, process: subprocess.Popen[bytes], timeout_s: float = 90) -> tuple[int, dict[str, Any], str]:
         """Its exit status, what it printed, and what it said beside."""
-        out, err = await asyncio.to_thread(process.communicate, timeout=90)
+        out, err = await asyncio.to_thread(process.communicate, timeout=timeout_s)
         return process.returncode, json.loads(out or b"{}"), err.decode()
 
     async def run(self, what: str, request: dict[str, Any], **environment: str) -> tuple[int, dict[str, Any], str]:
@@ -132,6 +132,6 @@ class Rescoring:
         return await self.finish(self.start(what, request, **environment))
 
     async def kill(self, process: subprocess.Popen[bytes]) -> None:
-        """kill -9."""
+        """kill -9; returns once all that it had started is gone, too, as that holds its output open."""
         process.send_signal(signal.SIGKILL)
         await asyncio.to_thread(process.communicate, timeout=30)
