@@ -139,7 +139,7 @@ def _criterion(one: Criterion, plots: Plots) -> Html:
         el(
             "div",
             plots.histograms("How often each grade was given", labels, (one.histogram(0), one.histogram(1))),
-            plots.matrix("Grades of A (across) and B (upward)", cells),
+            plots.matrix("Grades: A across, B upward", cells),
             class_="row",
         ),
     )
