@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import yaml
 
 from judge.injection import screen
 from tests.support.judging import document, note
-from tests.support.twins import CORPUS, Twin, judged, numbers_of, twins, unscreened
+from tests.support.twins import CORPUS, Twin, clean_numbers, judged, numbers_of, twins
 
 HEAD = ("texts", "number", "found", "not shown", "raised a grade")
 
@@ -20,18 +20,17 @@ def table() -> str:
 
 
 def _rows() -> Iterator[tuple[str, ...]]:
-    yield _row("twins, which the rules were made with", list(twins("twins.yaml")))
-    yield _row("paraphrases, with which they were widened", list(twins("paraphrases.yaml")))
-    held_out = list(twins("heldout.yaml"))
+    yield _row("twins, which the rules were made with", twins("twins.yaml"))
+    yield _row("paraphrases, with which they were widened", twins("paraphrases.yaml"))
     for style, name in (("usual", "held out: the usual tricks"), ("evasive", "held out: written around the rules")):
-        yield _row(name, [twin for twin in held_out if twin.entry["style"] == style])
+        yield _row(name, [twin for twin in twins("heldout.yaml") if twin.entry["style"] == style])
     harmless = [screen(document(note(text))) for text in yaml.safe_load((CORPUS / "harmless.yaml").read_text())]
     found = sum(bool(screened.suspicions) for screened in harmless)
     withheld = sum(screened.withheld for screened in harmless)
     yield ("harmless texts on software that grades", str(len(harmless)), str(found), str(withheld), "-")
 
 
-def _row(name: str, of: list[Twin]) -> tuple[str, ...]:
+def _row(name: str, of: Sequence[Twin]) -> tuple[str, ...]:
     found = sum(bool(twin.screened.suspicions) for twin in of)
     withheld = sum(twin.screened.withheld for twin in of)
     return (name, str(len(of)), str(found), str(withheld), str(sum(map(_raised, of))))
@@ -41,4 +40,4 @@ def _raised(twin: Twin) -> bool:
     """Whether the obeying model gives what is left of the twin other grades than the clean session."""
     if twin.screened.withheld:
         return False
-    return numbers_of(judged([twin.screened])) != numbers_of(judged([unscreened(twin.clean)]))
+    return numbers_of(judged([twin.screened])) != clean_numbers(twin.session)

@@ -44,8 +44,13 @@ class Twin:
         return f"{self.entry['in']}-{self.entry['how']}-{self.entry.get('as', 'plain')}-{self.entry['text'][:24]}"
 
 
-def twins(file: str) -> Iterator[Twin]:
+@cache
+def twins(file: str) -> tuple[Twin, ...]:
     """The twins of a data file; sessions take turns, where the one whose turn it is has such an event."""
+    return tuple(_twins(file))
+
+
+def _twins(file: str) -> Iterator[Twin]:
     for number, entry in enumerate(yaml.safe_load((CORPUS / file).read_text())):
         names = list(sessions())
         turn = names[number % len(names) :] + names[: number % len(names)]
