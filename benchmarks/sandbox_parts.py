@@ -1,4 +1,4 @@
-"""Where a validation's time goes: `python -m benchmarks.sandbox_parts [--rounds N]`; see benchmarks.sandbox.
+"""Where a validation's time goes: `python -m benchmarks.sandbox_parts [--rounds N] [--only NAME]`.
 
 What control tests and the watch over the framework add to a suite run; what starting the container is of a validation,
 and what a pool of containers started ahead would save, in the wait for one verdict and in verdicts a minute; what a
@@ -13,9 +13,9 @@ import os
 import secrets
 import tempfile
 import time
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -76,7 +76,14 @@ class Parts:
 
     def __init__(self, containers: Containers, folder: Path) -> None:
         self.containers = containers
-        self.jobs = {name: self._job(folder / str(n), files) for n, (name, files) in enumerate(MEASURED.items())}
+        self.jobs: dict[str, Job] = {
+            name: self._job(folder / str(n), files) for n, (name, files) in enumerate(MEASURED.items())
+        }
+
+    @property
+    def small(self) -> Job:
+        """That of the small suite."""
+        return self.jobs["small (2 tests)"]
 
     @staticmethod
     def _job(folder: Path, files: dict[str, str]) -> Job:
@@ -135,35 +142,56 @@ async def timed(work: Coroutine[Any, Any, None]) -> float:
     return time.perf_counter() - started
 
 
-async def one_round(parts: Parts) -> dict[str, float]:
-    """Seconds by what was measured."""
+async def suites(parts: Parts) -> dict[str, float]:
+    """What controls and watch add to a suite run, by seconds."""
     figures: dict[str, float] = {}
     for name, job in parts.jobs.items():
         plain, ours = await parts.suite_runs(job)
         figures |= {f"{name}: pytest alone": plain, f"{name}: with controls and watch": ours}
-    small = parts.jobs["small (2 tests)"]
-    figures["start of a container, alone"] = await timed(parts.started())
-    for name, refill, count in (("one validation", False, 1), (f"{BATCH} validations", True, BATCH)):
-        figures[f"{name}, fresh containers"] = await timed(parts.validations(small, parts.containers, count))
-        warm = Warm(parts.containers, refill)
-        await warm.fill(min(count, AT_ONCE))
-        figures[f"{name}, containers started ahead"] = await timed(parts.validations(small, warm, count))
-        await warm.close()
+    return figures
+
+
+async def starts(parts: Parts) -> dict[str, float]:
+    """The wait for one verdict, with a container made for it and with one started ahead, by seconds."""
+    figures = {"start of a container, alone": await timed(parts.started())}
+    return figures | await _both_ways(parts, "one validation", 1, refill=False)
+
+
+async def pace(parts: Parts) -> dict[str, float]:
+    """Many validations, with containers made for them and with a pool that is filled up meanwhile, by seconds."""
+    return await _both_ways(parts, f"{BATCH} validations", BATCH, refill=True)
+
+
+async def _both_ways(parts: Parts, name: str, count: int, *, refill: bool) -> dict[str, float]:
+    fresh = await timed(parts.validations(parts.small, parts.containers, count))
+    warm = Warm(parts.containers, refill)
+    await warm.fill(min(count, AT_ONCE))
+    ahead = await timed(parts.validations(parts.small, warm, count))
+    await warm.close()
+    return {f"{name}, fresh containers": fresh, f"{name}, containers started ahead": ahead}
+
+
+async def black_box(parts: Parts) -> dict[str, float]:
+    """Validations with one case and with five, each called four times, in containers of their own; by seconds."""
+    figures = {}
     for calls in (1, 5):
-        cases = tuple(Case(name=f"{CASE.name}{n}", argv=CASE.argv, stdout=CASE.stdout) for n in range(calls))
-        task = Task(cases=cases)
-        job = Job(workspace=small.workspace, commit=small.commit, patches=small.patches, task=task)
+        cases = tuple(replace(CASE, name=f"{CASE.name}{n}") for n in range(calls))
+        job = replace(parts.small, task=Task(cases=cases))
         figures[f"black box, {calls} cases"] = await timed(parts.validations(job, parts.containers, 1))
     return figures
 
 
-async def measure(parts: Parts, rounds: int) -> dict[str, list[float]]:
+MEASURES = {"suites": suites, "starts": starts, "pace": pace, "black-box": black_box}
+
+
+async def measure(parts: Parts, names: Sequence[str], rounds: int) -> dict[str, list[float]]:
     """One more round than asked for, whose figures warm up and are left out."""
     found: dict[str, list[float]] = {}
     for number in range(rounds + 1):
-        for name, seconds in (await one_round(parts)).items():
-            if number:
-                found.setdefault(name, []).append(seconds)
+        for name in names:
+            for what, seconds in (await MEASURES[name](parts)).items():
+                if number:
+                    found.setdefault(what, []).append(seconds)
     return found
 
 
@@ -171,11 +199,13 @@ def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.sandbox_parts", description=__doc__)
     parser.add_argument("--rounds", type=int, default=5)
-    rounds = parser.parse_args().rounds
+    parser.add_argument("--only", choices=MEASURES, help="one of the measures; all where left out")
+    given = parser.parse_args()
+    names = [given.only] if given.only else list(MEASURES)
     with engine() as host, tempfile.TemporaryDirectory() as folder:
         print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f} before, {AT_ONCE} validations at once")
         with closing(Containers(host, {"python": IMAGE}, "runc", LIMITS)) as containers:
-            report(asyncio.run(measure(Parts(containers, Path(folder)), rounds)), AGAINST)
+            report(asyncio.run(measure(Parts(containers, Path(folder)), names, given.rounds)), AGAINST)
 
 
 if __name__ == "__main__":
