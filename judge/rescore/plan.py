@@ -2,7 +2,7 @@
 
 A plan has one order, by partition and then by offset, so that one number says how far a run is. Packed it is, for each
 partition, the differences of its offsets as variable-length integers (LEB128), compressed: a million traces that lie
-side by side take 2 KB, a million by chance about 2 MB.
+side by side take less than 3 KB, a million out of five by chance less than 1.5 MB.
 """
 
 from __future__ import annotations

@@ -122,11 +122,11 @@ class Run:
 
     def _judge(self, manifest: RunManifest, budget: Budget) -> tuple[Judge, JudgeConfig]:
         """The judge that the manifest describes, with the secrets of now."""
-        config = JudgeConfig.from_description(loads(manifest.judge))
         rubric = Rubric.model_validate_json(manifest.rubric)
         settings = self.servers.settings
         slots = asyncio.Semaphore(max(settings.judge_calls, self.request.parallel or asked_in(manifest).parallel))
         try:
+            config = JudgeConfig.from_description(loads(manifest.judge))
             judge = judge_of(
                 config, rubric, self.servers.store, api_key=settings.openai_api_key, budget=budget, slots=slots
             )
