@@ -41,6 +41,7 @@ from pipeline.ids import new_trace_id
 from pipeline.kafka import make_producer
 from pipeline.logreader import reader
 from pipeline.settings import ClickHouseSettings, KafkaSettings, ObjectStoreSettings, load
+from pipeline.telemetry import logs_beside_results
 from schemas.codec import encode
 from schemas.records import TraceAssembled
 from schemas.topics import TRACE_ASSEMBLED
@@ -298,6 +299,7 @@ def main() -> None:
     parser.add_argument("--bare", type=int, default=0, help="only the loop, over so many traces of KAFKA_BOOTSTRAP")
     parser.add_argument("--processes", type=int, default=1, help="of the loop")
     args = parser.parse_args()
+    logs_beside_results()
     # As the run itself does, whatever this one was started with.
     os.setpriority(os.PRIO_PROCESS, 0, max(NICENESS, os.getpriority(os.PRIO_PROCESS, 0)))
     if args.bare:
