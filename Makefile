@@ -1,6 +1,7 @@
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-slow check fmt up down bench setup
 PY := .venv/bin/python
+WORKERS := -n 2 --dist loadscope --no-loadscope-reorder
 
 help: ## show this help
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -12,11 +13,11 @@ demo: setup ## run real sessions through the whole pipeline and show the results
 	@bash examples/demo.sh
 
 test: check ## lint, types, unit, integration and end-to-end tests
-	$(PY) -m pytest -m "not slow" -n 2 --dist loadgroup --no-loadscope-reorder
+	$(PY) -m pytest -m "not slow" $(WORKERS)
 
 test-slow: setup ## the long suites: faults, volumes, image builds
 	-$(PY) -m deploy.embedded.gvisor ensure
-	$(PY) -m pytest -m slow --timeout 1800
+	$(PY) -m pytest -m slow --timeout 1800 $(WORKERS)
 
 check: setup ## formatting, lint, types, import contracts
 	.venv/bin/ruff format --check .

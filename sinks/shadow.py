@@ -20,8 +20,8 @@ from pipeline.clickhouse import QueryFailed
 from pipeline.errors import Explained, Invalid, Retryable
 from pipeline.replay import Hole
 from pipeline.s3store import open_store
-from pipeline.settings import ClickHouseSettings, KafkaSettings, LogSettings, ObjectStoreSettings, load
-from pipeline.telemetry import configure_logs
+from pipeline.settings import ClickHouseSettings, KafkaSettings, ObjectStoreSettings, load
+from pipeline.telemetry import logs_beside_results
 from sinks.shadow_build import Filled
 from sinks.shadow_run import Request, ShadowRun
 from sinks.shadow_state import State
@@ -87,7 +87,7 @@ def main() -> None:
     parser.add_argument("--since-ms", type=int)
     parser.add_argument("--until-ms", type=int)
     given = parser.parse_args()
-    configure_logs("shadow", load(LogSettings).log_level)
+    logs_beside_results()
     request = Request(tuple(given.topic), given.since_ms, given.until_ms)
     try:
         store, kafka = open_store(load(ObjectStoreSettings)), load(KafkaSettings)

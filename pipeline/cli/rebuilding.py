@@ -27,6 +27,8 @@ from schemas.records import AuditEntry
 from schemas.topics import AUDIT_LOG
 
 MODULE = "sinks.shadow"
+SHOWN = 16
+"""Characters of a digest in the table: all columns fit 80."""
 DIFFERENT, FAILED = 1, 3
 BUILD, CHECK, SWAP, DROP = "build", "check", "swap", "drop"
 WOULD = {
@@ -128,7 +130,8 @@ def _print_comparison(document: dict[str, Any]) -> None:
     for name, live in document["live"].items():
         made = document["shadow"][name]
         style = "" if live == made else "bold red"
-        digests.add_row(name, str(live["rows"]), str(made["rows"]), live["digest"], made["digest"], style=style)
+        rows, shown = (live["rows"], made["rows"]), (live["digest"][:SHOWN], made["digest"][:SHOWN])
+        digests.add_row(name, *map(str, rows), *shown, style=style)
     out.print(digests)
     for found in document["differences"]:
         where = f"{found['table']} {found['place']}: {found['count']} {_MEANING[found['kind']]}"

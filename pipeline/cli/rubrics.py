@@ -35,8 +35,8 @@ def list_rubrics(folder: Folder = None, json_document: Json = False) -> None:
         _print_json(entries)
         return
     table = Table(box=None, header_style="dim", pad_edge=False)
-    for heading in ("name", "rubric", "criteria", "by heuristic", "digest", "title"):
-        table.add_column(heading, overflow="fold")
+    for heading in ("name", "rubric", "by heuristic", "digest"):
+        table.add_column(heading, no_wrap=heading == "name", overflow="fold")
     for entry in entries:
         table.add_row(*map(escape, _row(entry)))
     out.print(table)
@@ -117,9 +117,9 @@ def _spelled(entry: dict[str, Any]) -> str:
 
 def _row(entry: dict[str, Any]) -> tuple[str, ...]:
     if entry["faults"]:
-        return entry["name"], "unusable", "", "", "", entry["faults"][0]["said"]
+        return entry["name"], "unusable", "", entry["faults"][0]["said"]
     by_form = f"{len(entry['heuristic']['grades'])} of {entry['criteria']}"
-    return entry["name"], _spelled(entry), str(entry["criteria"]), by_form, entry["digest"][:19], entry["title"]
+    return entry["name"], _spelled(entry), by_form, entry["digest"][:19]
 
 
 def _print_checked(answer: dict[str, Any]) -> None:

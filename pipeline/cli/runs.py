@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import typer
-from rich.table import Table
+from rich.table import Column, Table
 
 from pipeline.access import EVERY_PROJECT, PROJECT
 from pipeline.cli.changes import By, actor_of, answer_of, change, current_view
@@ -48,11 +48,9 @@ def list_runs(
     shown = [_line(runs, manifest) for manifest in manifests if everything or runs.state(manifest.run_id) != ARCHIVED]
     if json_document:
         return out.print_json(data=shown)
-    table = Table(
-        "run", "state", "traces", "scored", "mean", "judge", "rubric", "project", "since", "current for", box=None
-    )
+    table = Table(Column("run", no_wrap=True), "state", "scored", "mean", "judge", "rubric", "current for", box=None)
     for line in shown:
-        names = ("run", "state", "traces", "scored", "mean_overall", "judge", "rubric", "project", "since")
+        names = ("run", "state", "scored", "mean_overall", "judge", "rubric")
         table.add_row(
             *("" if line[name] is None else str(line[name]) for name in names), ", ".join(line["current_for"])
         )
