@@ -1,6 +1,6 @@
 """ClickHouse, and the only place that knows its client. Calls block: use them from a thread or a CLI."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -14,6 +14,8 @@ from pipeline.settings import ClickHouseSettings
 INSERT_SETTINGS = {"async_insert": 0, "insert_deduplicate": 1}
 # Codes of a server that is starting, stopping, full or slow: not the fault of the statement.
 PASSING_CODES = ("Code: 159.", "Code: 202.", "Code: 209.", "Code: 210.", "Code: 241.", "Code: 252.", "Code: 236.")
+
+_PIECE = 65_536
 
 
 class QueryFailed(Exception):
@@ -86,6 +88,16 @@ class ClickHouse:
         """The answer of a query in any of ClickHouse's output formats; None where the query names its own."""
         answer: bytes = self._run("raw_query", sql, fmt=fmt, parameters=parameters)
         return answer
+
+    def lines(self, sql: str, fmt: str, parameters: dict[str, Any] | None = None) -> Iterator[bytes]:
+        """The lines of an answer in a format of one line a row, as they come: an answer of any size takes no memory."""
+        with self._run("raw_stream", sql, fmt=fmt, parameters=parameters) as answer:
+            rest = b""
+            while piece := answer.read(_PIECE):
+                *lines, rest = (rest + piece).split(b"\n")
+                yield from lines
+            if rest:
+                yield rest
 
     def insert(self, table: str, columns: Sequence[str], data: Sequence[Iterable[Any]], token: str) -> None:
         """Insert one block, given column by column; a block with the same token is stored once."""

@@ -12,6 +12,7 @@ from pipeline.cli import (
     control,
     deadletters,
     erasing,
+    exporting,
     importing,
     labelling,
     policies,
@@ -48,6 +49,7 @@ app.command("audit")(auditing.audit_log)
 app.command("replay")(replaying.replay)
 app.command("rescore")(rescoring.rescore)
 app.command("revalidate")(revalidating.revalidate)
+app.command("export")(exporting.export)
 app.command("policy")(policies.policy)
 app.command("policies")(policies.policies)
 app.command("report")(reporting.report)

@@ -1,0 +1,121 @@
+"""What exports read of stored traces: the public views, asked as the read-only analyst, events of one trace at a time.
+
+A trace that was erased, has another revision or another consent than asked for is not found here any more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import orjson
+
+from pipeline.clickhouse import ClickHouse
+from pipeline.exports.view import Row, Units, View
+from pipeline.selection import Selection
+
+CONSENTS: dict[str, tuple[str, ...]] = {"training": ("training",), "research": ("training", "research")}
+"""What an export is for -> the consents that allow it."""
+_SINGLE = (
+    "SELECT [trace_id] AS good, [] AS others, repo_origin AS repo FROM v1_traces"
+    " WHERE trace_id IN (@) ORDER BY trace_id"
+)
+_VERDICT = "trace_id IN (SELECT trace_id FROM v1_validations WHERE current AND verdict = '{}')"
+_TASKS = (
+    f"SELECT repo_origin AS repo, arraySort(groupArrayIf(trace_id, {_VERDICT.format('fixed')})) AS good,"
+    " arraySort(groupArrayIf(trace_id, @)) AS others FROM v1_traces"
+    " WHERE trace_id IN (@) GROUP BY project, repo_origin, task_id, start_commit"
+    " HAVING notEmpty(good) AND notEmpty(others)"
+    " ORDER BY project, repo_origin, task_id, start_commit"
+)
+_OF = "trace_id IN {ids:Array(String)}"
+# Erasing takes a while: who is among the erased may still have rows.
+_TRACES = (
+    f"SELECT * FROM v1_traces WHERE {_OF} AND consent IN {{consents:Array(String)}}"
+    f" AND trace_id NOT IN (SELECT trace_id FROM v1_erasures WHERE {_OF})"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """What is written or left out as a whole: one trace, or of one task a fixed one and one that is not."""
+
+    traces: tuple[str, ...]
+    repo: str
+
+
+class Reader:
+    """Answers from ClickHouse. Every method raises QueryFailed and Retryable."""
+
+    def __init__(self, clickhouse: ClickHouse, purpose: str) -> None:
+        self._clickhouse, self._consents = clickhouse, CONSENTS[purpose]
+
+    def plan(self, selection: Selection, units: Units) -> Iterator[Unit]:
+        """What there is to export, in an order that the ids alone decide. A sample is one of what consent allows."""
+        allowed = " OR ".join(f"consent = '{consent}'" for consent in self._consents)
+        where = f"({allowed}) AND (\n{selection.where}\n)" if selection.where else f"({allowed})"
+        chosen, parameters = replace(selection, where=where).query()
+        statement, grouped = _PLANS[units]
+        for line in self._clickhouse.lines(
+            statement.replace("IN (@)", f"IN (\n{chosen}\n)"), "JSONEachRow", parameters
+        ):
+            row = orjson.loads(line)
+            yield from (Unit(traces, row["repo"]) for traces in grouped(row["good"], row["others"]))
+
+    def views(self, ids: Collection[str]) -> dict[str, View]:
+        """These traces without their events; those that may not be exported (any more) are left out."""
+        traces = self._rows(_TRACES, ids, consents=list(self._consents))
+        validations = self._rows(f"SELECT * FROM v1_validations WHERE {_OF} AND current", ids)
+        judgements = self._rows(f"SELECT * FROM v1_judgements WHERE {_OF} AND current", ids)
+        return {
+            name: View(trace=row, events=(), validation=validations.get(name), judgement=judgements.get(name))
+            for name, row in traces.items()
+        }
+
+    def whole(self, view: View, tests: bool) -> View:
+        """The same with its events, and with the sandbox's tests where they are asked for."""
+        rows = self._clickhouse.rows(
+            "SELECT event FROM v1_events WHERE trace_id = {id:String} AND revision = {revision:UInt32}"
+            " ORDER BY chain_index",
+            {"id": view.id, "revision": view.trace["revision"]},
+        )
+        results = (
+            self._clickhouse.rows(
+                "SELECT * FROM v1_test_results WHERE trace_id = {id:String} AND revision = {revision:UInt32}"
+                " AND run_id = 'live' ORDER BY suite, test_id",
+                {"id": view.id, "revision": view.trace["revision"]},
+            )
+            if tests
+            else ()
+        )
+        return replace(view, events=[orjson.loads(row["event"]) for row in rows], tests=results)
+
+    def _rows(self, statement: str, ids: Collection[str], **parameters: Any) -> dict[str, Row]:
+        rows = self._clickhouse.rows(statement, {"ids": list(ids), **parameters})
+        return {row["trace_id"]: row for row in rows}
+
+
+def single(good: Sequence[str], _: Sequence[str]) -> Iterator[tuple[str, ...]]:
+    """Each by itself."""
+    return ((name,) for name in good)
+
+
+def referred(good: Sequence[str], every: Sequence[str]) -> Iterator[tuple[str, ...]]:
+    """The first fixed one by itself, then each other one of its task beside it."""
+    first = good[0]
+    yield (first,)
+    yield from ((first, name) for name in every if name != first)
+
+
+def paired(good: Sequence[str], bad: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Every trace in at least one pair and no more pairs than that takes: the shorter side goes round."""
+    for number in range(max(len(good), len(bad)) if good and bad else 0):
+        yield good[number % len(good)], bad[number % len(bad)]
+
+
+_PLANS: dict[Units, tuple[str, Callable[[Sequence[str], Sequence[str]], Iterator[tuple[str, ...]]]]] = {
+    "traces": (_SINGLE, single),
+    "pairs": (_TASKS.replace("trace_id, @", f"trace_id, {_VERDICT.format('not_fixed')}"), paired),
+    "tasks": (_TASKS.replace("trace_id, @", "trace_id, true"), referred),
+}
