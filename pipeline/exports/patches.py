@@ -5,30 +5,30 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from pipeline.exports.composing import composed
 from pipeline.exports.view import NotExportable
 from pipeline.redacted import PLACEHOLDER
-
-_SEVERAL = "its edits do not give one patch: a file was edited several times, and no commit has the outcome"
 
 
 def patch_of(events: Sequence[Mapping[str, Any]]) -> str:
     """One unified diff from the start commit to the end of the session.
 
-    The diff of the only commit where no edit follows it; else the edits (those of commits where there are none), as
-    long as no two of them are about one file. Raises NotExportable for anything else, and where redaction went over it:
-    such a patch would not apply.
+    The diff of the only commit where no edit follows it; else all edits, or all commits where there are no edits, put
+    together. Raises NotExportable where they do not fit onto each other, where nothing is changed in the end, and
+    where redaction went over it: such a patch would not apply.
     """
     edits = [event for event in events if event["type"] == "file_edit" and event["diff_unified"].strip()]
     commits = [event for event in events if event["type"] == "commit" and str(event.get("diff_unified", "")).strip()]
     if len(commits) == 1 and not any(edit["seq"] > commits[0]["seq"] for edit in edits):
         diffs = commits
-    elif len({edit["file_path"] for edit in edits}) == len(edits) and edits:
-        diffs = edits
     else:
-        raise NotExportable(_SEVERAL if edits or commits else "nothing was changed")
-    patch = "".join(_whole(str(event["diff_unified"])) for event in diffs)
-    if PLACEHOLDER.search(patch):
+        diffs = edits or commits
+    texts = [_whole(str(event["diff_unified"])) for event in diffs]
+    if any(map(PLACEHOLDER.search, texts)):
         raise NotExportable("its change was redacted")
+    patch = texts[0] if len(texts) == 1 else composed(texts)
+    if not patch:
+        raise NotExportable("nothing was changed")
     return patch
 
 

@@ -26,6 +26,9 @@ PROMPT = {
     " at 4f2d8c1e9b7a6053d1c2e3f4a5b6c7d8e9f0a1b2",
 }
 
+AGAIN = "--- a/a.py\n+++ b/a.py\n@@ -2 +2 @@\n-    return a\n+    return a + b\n"
+BACK = "--- a/a.py\n+++ b/a.py\n@@ -2 +2 @@\n-    return a + b\n+    return a - b\n"
+
 
 def values(name: str, *views: View) -> list[dict[str, Any]]:
     return [record.value for record in FORMATS[name].export(*views) if isinstance(record, Line)]
@@ -111,6 +114,7 @@ def test_pairs_have_every_trace_and_no_more_than_that_takes() -> None:
     ("events", "wanted"),
     [
         (edits(("a.py", patch("a.py")), ("b.py", patch("b.py"))), patch("a.py") + patch("b.py")),
+        (edits(("a.py", patch("a.py", "return a")), ("a.py", AGAIN)), patch("a.py")),
         ([*edits(("a.py", "x"), ("a.py", "y")), {"type": "commit", "diff_unified": "whole"}], "whole\n"),
     ],
 )
@@ -121,9 +125,9 @@ def test_a_session_has_one_patch(events: list[dict[str, Any]], wanted: str) -> N
 @pytest.mark.parametrize(
     ("events", "reason"),
     [
-        (edits(("a.py", "x"), ("a.py", "y")), "several times"),
-        ([{"type": "commit", "diff_unified": "x"}, *edits(("a.py", "x"), ("a.py", "y"))], "several times"),
+        (edits(("a.py", patch("a.py")), ("a.py", patch("a.py"))), "do not fit"),
         ([{"type": "commit"}], "nothing was changed"),
+        (edits(("a.py", patch("a.py")), ("a.py", BACK)), "nothing was changed"),
         (edits(("a.py", patch(new="k = '[REDACTED:assignment:0123abcd]'"))), "redacted"),
     ],
 )
