@@ -2,7 +2,13 @@
 -- Commands of each session up to its last edit before the first passing test run, by their first word, only where the
 -- sandbox says that the bug is fixed. What is frequent here and rare elsewhere is worth teaching.
 WITH
-    green AS (SELECT trace_id, min(chain_index) AS at FROM v1_events WHERE type = 'test_run' AND exit_code = 0 GROUP BY trace_id),
+    green AS
+    (
+        SELECT trace_id, min(chain_index) AS at
+        FROM v1_events
+        WHERE type = 'test_run' AND failed + errors = 0 AND (exit_code = 0 OR (exit_code IS NULL AND passed > 0))
+        GROUP BY trace_id
+    ),
     fix AS
     (
         SELECT e.trace_id AS trace_id, max(e.chain_index) AS at

@@ -1,10 +1,11 @@
 -- Which sessions hold text that is meant for the judge?
--- One row per event and rule, with the event's own words; read them before you trust the score (docs/injection.md).
+-- One row per event and rule, with the event's own words, or the task's where the rule begins with `task/`; read them
+-- before you trust the score (docs/injection.md).
 SELECT t.task_id AS session,
        t.participant_id AS participant,
        s.1 AS rule,
        s.2 AS seq,
-       if(e.text != '', e.text, e.event) AS words,
+       multiIf(startsWith(rule, 'task/'), t.task_title, e.text != '', e.text, e.event) AS words,
        any(j.overall) AS overall
 FROM v1_judgements AS j
 ARRAY JOIN j.suspicions AS s

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from pipeline.cli.terminal import WRONG_USAGE, fail
+from pipeline.cli.terminal import WRONG_USAGE, fail, note
 from pipeline.clickhouse import ClickHouse, QueryFailed
 from pipeline.errors import Retryable
 from pipeline.settings import ClickHouseSettings, load
@@ -41,11 +41,14 @@ def sql(
     connection = ClickHouse(load(ClickHouseSettings), analyst=True)
     try:
         chosen = None if NAMES_A_FORMAT.search(statement) else SCRIPTS if json else fmt
-        sys.stdout.write(connection.raw(statement, chosen, parameters).decode(errors="replace"))
+        answer = connection.raw(statement, chosen, parameters).decode(errors="replace")
     except (QueryFailed, Retryable) as error:
         raise fail(WRAPPING.sub("", " ".join(str(error).split()))) from None
     finally:
         connection.close()
+    sys.stdout.write(answer)
+    if not answer and chosen == PEOPLE:
+        note("no rows")
 
 
 def _statement(query: str, file: str) -> str:

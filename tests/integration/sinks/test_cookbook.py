@@ -95,6 +95,13 @@ def test_a_value_is_never_part_of_the_statement(kitchen: Kitchen) -> None:
     assert done.stdout == '["x\' OR 1 = 1 -- \\\\", 0]\n', done.stderr
 
 
+def test_a_person_is_told_of_an_empty_answer_and_a_script_is_not(kitchen: Kitchen) -> None:
+    asked = "SELECT * FROM v1_traces WHERE project = 'nobody'"
+    for options, said in (((), "no rows\n"), (("--json",), "")):
+        done = _sql(kitchen, asked, *options)
+        assert (done.returncode, done.stdout, done.stderr) == (0, "", said)
+
+
 def test_a_value_that_is_missing_is_named(kitchen: Kitchen) -> None:
     done = _sql(kitchen, "SELECT {who:String}")
     assert (done.returncode, done.stdout) == (1, "")
