@@ -19,6 +19,7 @@ from pipeline.clickhouse import ClickHouse, QueryFailed
 from pipeline.clock import now_us
 from pipeline.errors import Retryable
 from pipeline.exports.formats import FORMATS
+from pipeline.exports.parquet import NoParquet, require
 from pipeline.exports.reading import CONSENTS, Reader
 from pipeline.exports.running import Asked, Export, OtherExport
 from pipeline.exports.splits import Splits, shares_of
@@ -54,6 +55,9 @@ def export(
     keep_participants: Annotated[
         bool, typer.Option("--keep-participants", help="Name participants as clients did, without pseudonyms.")
     ] = False,
+    as_parquet: Annotated[
+        bool, typer.Option("--parquet", help="Also as Parquet, beside the JSON lines; needs pyarrow.")
+    ] = False,
     by: By = "",
     json_document: Json = False,
 ) -> None:
@@ -68,6 +72,12 @@ def export(
         raise fail(f"{consent!r} is no purpose; there are: {', '.join(CONSENTS)}", WRONG_USAGE)
     if unknown := [name for name in trace or () if not SHAPE.fullmatch(name)]:
         raise fail(f"{unknown[0]} is no trace id", WRONG_USAGE)
+    if as_parquet and not form.columns:
+        raise fail(f"--parquet: {format_name} is written as documents, not as lines", WRONG_USAGE)
+    try:
+        require() if as_parquet else None
+    except NoParquet as error:
+        raise fail(str(error)) from None
     try:
         dealt = Splits(shares_of(splits), seed)
     except ValueError as error:
@@ -96,7 +106,7 @@ def export(
         entry = audit_entry(actor_of(by), "export", f"folder/{folder.name}", now_us(), detail=detail)
         with closing(work):
             total = _carried_out(work, selection, entry)
-            work.finish(licence)
+            work.finish(licence, as_parquet)
     facts = {"folder": str(folder), "format": format_name, "selected": total, "counts": work.counts}
     if json_document:
         return out.print_json(data=facts)

@@ -19,16 +19,22 @@ _TABLES = (
     ("project", "Traces by project", "project"),
     ("records", "Records by part and split", "part / split"),
     ("left out", "Selected and left out", "reason"),
-    ("taken out", "Records taken out again", "reason"),
+    ("taken out", "Records taken out again, though counted in the other tables", "reason"),
     ("rubric", "Rubrics of the scores", "rubric, version, digest"),
     ("judge", "Judges of the scores", "judge, model, digest of all that determines its answers"),
 )
 
 
-def card(asked: Mapping[str, Any], means: str, parts: Iterable[str], licence: str, counts: Counts) -> str:
-    """The card. `parts` are those written as lines."""
+def card(
+    asked: Mapping[str, Any], means: str, parts: Iterable[str], licence: str, counts: Counts, parquet: bool = False
+) -> str:
+    """The card. `parts` are those written as lines; `parquet`: they are there as Parquet too."""
     written = sum(counts.get("split", {}).values())
-    head = {"license": licence, "tags": ["pr-telemetry", asked["format"]], "configs": _configs(sorted(parts), counts)}
+    head = {
+        "license": licence,
+        "tags": ["pr-telemetry", asked["format"]],
+        "configs": _configs(sorted(parts), counts, "parquet" if parquet else "jsonl"),
+    }
     text = [
         f"---\n{yaml.safe_dump({key: value for key, value in head.items() if value}, sort_keys=False)}---",
         "# Bug-fixing sessions",
@@ -60,11 +66,11 @@ def _selected(asked: Mapping[str, Any]) -> str:
     return f"Selected: {said or 'everything'}; latest revisions only."
 
 
-def _configs(parts: list[str], counts: Counts) -> list[dict[str, Any]]:
+def _configs(parts: list[str], counts: Counts, ending: str) -> list[dict[str, Any]]:
     configs = []
     for part in parts:
         splits = [name for name in NAMES if counts.get("records", {}).get(f"{part}/{name}")]
-        files = [{"split": name, "path": f"{part}/{name}-*"} for name in splits]
+        files = [{"split": name, "path": f"{part}/{name}-*.{ending}"} for name in splits]
         configs += [{"config_name": part, "data_files": files}] if files else []
     return configs
 

@@ -133,6 +133,7 @@ def _without(path: Path, names: list[bytes]) -> int:
         kept.flush()
         os.fsync(kept.fileno())
     if taken:
+        path.with_suffix(".parquet").unlink(missing_ok=True)  # made of these lines
         fresh.replace(path)
         _settle_folder(path.parent)
     else:

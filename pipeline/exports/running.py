@@ -22,6 +22,7 @@ import orjson
 
 from pipeline.exports.card import card
 from pipeline.exports.formats import Format
+from pipeline.exports.parquet import write_beside
 from pipeline.exports.parts import Parts, Positions, write_durably
 from pipeline.exports.pii import Remains
 from pipeline.exports.reading import Unit
@@ -126,11 +127,16 @@ class Export:
             self._checkpoint(self._next, self._at, tally.counts)
         return taken
 
-    def finish(self, licence: str) -> None:
-        """Write the card; nobody can tell any more who is behind a pseudonym."""
+    def finish(self, licence: str, parquet: bool = False) -> None:
+        """Write the card, and Parquet beside the lines where asked for; nobody can tell any more who is behind a
+        pseudonym. Raises NoParquet."""
+        if parquet:
+            for part, columns in self.form.columns.items():
+                for lines in sorted((self.folder / part).glob("*.jsonl")):
+                    write_beside(lines, columns)
         own = {"asked": self.asked.content(), "key": secrets.token_hex(16)}
         write_durably(self._own / "asked.json", orjson.dumps(own))
-        text = card(self.asked.content(), self.form.means, self.form.columns, licence, self.counts)
+        text = card(self.asked.content(), self.form.means, self.form.columns, licence, self.counts, parquet)
         write_durably(self.folder / "README.md", text.encode())
 
     def close(self) -> None:

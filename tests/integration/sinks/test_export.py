@@ -23,6 +23,7 @@ from tests.integration.sinks.conftest import Lab
 from tests.support.finished import document_of, example, example_document, fresh_id
 from tests.support.stack import ANALYST_PASSWORD
 
+pyarrow_parquet: Any = pytest.importorskip("pyarrow.parquet", reason="pyarrow is not installed")
 pytestmark = pytest.mark.integration
 ROOT = Path(__file__).parents[3]
 
@@ -101,8 +102,10 @@ async def test_only_what_consent_allows_and_is_not_erased_is_exported(lab: Lab, 
     assert "| assignment | 1 |" in card
     assert example(TraceJudged, asked).rubric_digest in card
     second = tmp_path / "second"
-    assert _export(lab, second, "--format", "chat", "--consent", "research").returncode == 0
+    assert _export(lab, second, "--format", "chat", "--consent", "research", "--parquet").returncode == 0
     assert _ids(second) == sorted([asked, research])
+    tables = [pyarrow_parquet.read_table(file) for file in second.glob("data/*.parquet")]
+    assert sorted(name for table in tables for name in table["trace_id"].to_pylist()) == _ids(second)
     assert "not for training" in (second / "README.md").read_text()
     third = tmp_path / "third"
     assert _export(lab, third, "--format", "atif", "--keep-participants", "--verdict", "fixed").returncode == 0
@@ -173,6 +176,7 @@ def test_killed_it_goes_on_to_the_end(lab: Lab, tmp_path: Path) -> None:
     ("options", "status", "words"),
     [
         (("--format", "csv"), 2, "there are: atif, chat"),
+        (("--format", "atif", "--parquet"), 2, "documents"),
         (("--format", "chat", "--splits", "90/20/5"), 2, "add up to 100"),
         (("--format", "chat", "--consent", "any"), 2, "training, research"),
         (("--format", "chat", "--where", "nonsense = 1"), 1, "nonsense"),

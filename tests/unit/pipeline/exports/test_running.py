@@ -180,7 +180,7 @@ def test_the_card_says_what_is_in_there(tmp_path: Path) -> None:
     [config] = head["configs"]
     for file in config["data_files"]:
         assert list(tmp_path.glob(file["path"]))
-        assert file["path"] == f"data/{file['split']}-*"
+        assert file["path"] == f"data/{file['split']}-*.jsonl"
     assert f"{len(MANY) - 1} traces" in text
     assert "every participant consented to `training`" in text
     assert "| rubric 1.0 sha256:aa | 119 |" in text
