@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 import clickhouse_connect
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError, DatabaseError, OperationalError
+from urllib3.exceptions import HTTPError
 
 from pipeline.errors import Retryable
 from pipeline.settings import ClickHouseSettings
@@ -93,11 +94,19 @@ class ClickHouse:
         """The lines of an answer in a format of one line a row, as they come: an answer of any size takes no memory."""
         with self._run("raw_stream", sql, fmt=fmt, parameters=parameters) as answer:
             rest = b""
-            while piece := answer.read(_PIECE):
+            while piece := self._piece(answer):
                 *lines, rest = (rest + piece).split(b"\n")
                 yield from lines
             if rest:
                 yield rest
+
+    def _piece(self, answer: Any) -> bytes:
+        try:
+            piece: bytes = answer.read(_PIECE)
+        except (HTTPError, OSError) as error:
+            self._client = None
+            raise Retryable(f"ClickHouse at {self._settings.clickhouse_url} broke off its answer: {error}") from error
+        return piece
 
     def insert(self, table: str, columns: Sequence[str], data: Sequence[Iterable[Any]], token: str) -> None:
         """Insert one block, given column by column; a block with the same token is stored once."""

@@ -11,7 +11,7 @@ from typing import Any
 
 import orjson
 
-from pipeline.clickhouse import ClickHouse
+from pipeline.clickhouse import ClickHouse, QueryFailed
 from pipeline.exports.view import Row, Units, View
 from pipeline.selection import Selection
 
@@ -60,7 +60,7 @@ class Reader:
         for line in self._clickhouse.lines(
             statement.replace("IN (@)", f"IN (\n{chosen}\n)"), "JSONEachRow", parameters
         ):
-            row = orjson.loads(line)
+            row = _row(line)
             yield from (Unit(traces, row["repo"]) for traces in grouped(row["good"], row["others"]))
 
     def views(self, ids: Collection[str]) -> dict[str, View]:
@@ -94,6 +94,14 @@ class Reader:
     def _rows(self, statement: str, ids: Collection[str], **parameters: Any) -> dict[str, Row]:
         rows = self._clickhouse.rows(statement, {"ids": list(ids), **parameters})
         return {row["trace_id"]: row for row in rows}
+
+
+def _row(line: bytes) -> Any:
+    """What goes wrong while an answer is under way is written at its end, instead of a row."""
+    try:
+        return orjson.loads(line)
+    except orjson.JSONDecodeError:
+        raise QueryFailed(line.decode(errors="replace")[:1000]) from None
 
 
 def single(good: Sequence[str], _: Sequence[str]) -> Iterator[tuple[str, ...]]:
