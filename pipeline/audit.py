@@ -27,7 +27,12 @@ def audit_entry(
     return AuditEntry(project=project, actor=actor, action=action, subject=subject, detail=dict(detail), at_us=at_us)
 
 
+async def append(sender: Sender, entry: AuditEntry) -> None:
+    """Append the entry. Raises KafkaError."""
+    await sender.send_and_wait(AUDIT_LOG.name, encode(entry), key=entry.project.encode())
+
+
 async def change_control(sender: Sender, key: bytes, value: Record | None, entry: AuditEntry) -> None:
     """Append the entry, then the record (None: a tombstone) under its key of `control`. Raises KafkaError."""
-    await sender.send_and_wait(AUDIT_LOG.name, encode(entry), key=entry.project.encode())
+    await append(sender, entry)
     await sender.send_and_wait(CONTROL.name, None if value is None else encode(value), key=key)

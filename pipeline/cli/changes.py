@@ -10,14 +10,14 @@ import typer
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
-from pipeline.audit import audit_entry, change_control
+from pipeline.audit import append, audit_entry, change_control
 from pipeline.cli.terminal import fail
 from pipeline.clock import now_us
 from pipeline.control import ControlView, tail
 from pipeline.errors import Explained
 from pipeline.kafka import connect, make_consumer, make_producer
 from pipeline.settings import KafkaSettings, load
-from schemas.records import Record
+from schemas.records import AuditEntry, Record
 
 Answer = TypeVar("Answer")
 By = Annotated[str, typer.Option(help="Who decided it; the login name where not given.")]
@@ -69,5 +69,15 @@ async def change(key: bytes, value: Record | None, **entry: Any) -> None:
     try:
         await connect(producer)
         await change_control(producer, key, value, audit_entry(at_us=now_us(), **entry))
+    finally:
+        await producer.stop()
+
+
+async def audited(entry: AuditEntry) -> None:
+    """Append an audit entry that stands alone. Raises as `current_view`."""
+    producer = make_producer(load(KafkaSettings))
+    try:
+        await connect(producer)
+        await append(producer, entry)
     finally:
         await producer.stop()

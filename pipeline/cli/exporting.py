@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from pipeline.audit import audit_entry
-from pipeline.cli.changes import By, actor_of, answer_of
+from pipeline.cli.changes import By, actor_of, answer_of, audited
 from pipeline.cli.queries import WRAPPING
 from pipeline.cli.selecting import Projects, Sample, Seed, Since, Traces, Until, Verdicts, Where
 from pipeline.cli.terminal import WRONG_USAGE, Json, fail, note, out
@@ -24,12 +24,9 @@ from pipeline.exports.reading import CONSENTS, Reader
 from pipeline.exports.running import Asked, Export, OtherExport
 from pipeline.exports.splits import Splits, shares_of
 from pipeline.ids import SHAPE
-from pipeline.kafka import connect, make_producer
 from pipeline.selection import Selection
-from pipeline.settings import ClickHouseSettings, KafkaSettings, load
-from schemas.codec import encode
+from pipeline.settings import ClickHouseSettings, load
 from schemas.records import AuditEntry
-from schemas.topics import AUDIT_LOG
 
 
 def export(
@@ -126,7 +123,7 @@ def _carried_out(work: Export, selection: Selection, entry: AuditEntry) -> int:
         total = work.begin(lambda: reader.plan(selection, work.form.units))
         if not total:
             raise fail("nothing that may be exported is selected")
-        answer_of(lambda: _audited(entry))
+        answer_of(lambda: audited(entry))
         note(f"{total} selected, {work.done} written before; cut short, the same command goes on")
         while work.advance(reader):
             note(f"{work.done} of {total}")
@@ -139,15 +136,6 @@ def _carried_out(work: Export, selection: Selection, entry: AuditEntry) -> int:
     finally:
         clickhouse.close()
     return total
-
-
-async def _audited(entry: AuditEntry) -> None:
-    producer = make_producer(load(KafkaSettings))
-    try:
-        await connect(producer)
-        await producer.send_and_wait(AUDIT_LOG.name, encode(entry), key=entry.project.encode())
-    finally:
-        await producer.stop()
 
 
 def _listed(selection: Selection) -> dict[str, object]:

@@ -17,14 +17,10 @@ from rich.table import Table
 from rich.text import Text
 
 from pipeline.audit import audit_entry
-from pipeline.cli.changes import actor_of, answer_of
+from pipeline.cli.changes import actor_of, answer_of, audited
 from pipeline.cli.terminal import WRONG_USAGE, fail, note, out
 from pipeline.clock import now_us
-from pipeline.kafka import connect, make_producer
-from pipeline.settings import KafkaSettings, load
-from schemas.codec import encode
 from schemas.records import AuditEntry
-from schemas.topics import AUDIT_LOG
 
 MODULE = "sinks.shadow"
 SHOWN = 16
@@ -79,7 +75,7 @@ def rebuild(asked: Rebuild, yes: bool, by: str, as_json: bool) -> None:
     if asked.action in WOULD and not yes:
         raise fail(f"nothing was done: --{asked.action} {WOULD[asked.action]}; --yes does it", WRONG_USAGE)
     if asked.action != CHECK:
-        answer_of(lambda: _audited(_entry(asked, by)))
+        answer_of(lambda: audited(_entry(asked, by)))
     command = [sys.executable, "-m", MODULE, *asked.arguments]
     done = subprocess.run(command, stdout=subprocess.PIPE, check=False)
     if not done.stdout:
@@ -96,15 +92,6 @@ def _entry(asked: Rebuild, by: str) -> AuditEntry:
     given = {"topics": ", ".join(asked.topics), "from_ms": asked.since_ms, "until_ms": asked.until_ms}
     detail = {name: str(value) for name, value in given.items() if value not in (None, "")}
     return audit_entry(actor_of(by), f"replay {asked.action}", f"rebuild/{asked.run}", now_us(), detail=detail)
-
-
-async def _audited(entry: AuditEntry) -> None:
-    producer = make_producer(load(KafkaSettings))
-    try:
-        await connect(producer)
-        await producer.send_and_wait(AUDIT_LOG.name, encode(entry), key=entry.project.encode())
-    finally:
-        await producer.stop()
 
 
 def _print(document: dict[str, Any]) -> None:

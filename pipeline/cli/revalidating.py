@@ -13,17 +13,12 @@ from typing import Annotated, Any
 import typer
 
 from pipeline.audit import audit_entry
-from pipeline.cli.changes import By, actor_of, answer_of
+from pipeline.cli.changes import By, actor_of, answer_of, audited
 from pipeline.cli.engine import NoEngine, docker_engine
 from pipeline.cli.selecting import Projects, Sample, Seed, Since, Traces, Until, Verdicts, Where, selected
 from pipeline.cli.terminal import WRONG_USAGE, Json, fail, note, out
 from pipeline.clock import now_us
-from pipeline.kafka import connect, make_producer
 from pipeline.selection import Selection
-from pipeline.settings import KafkaSettings, load
-from schemas.codec import encode
-from schemas.records import AuditEntry
-from schemas.topics import AUDIT_LOG
 
 MODULE = "sandbox.revalidate"
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
@@ -75,7 +70,7 @@ def revalidate(
         return _say_what_would_be(run_id, ids, json_document)
     detail = {**selection.told(), "traces": str(len(ids))}
     entry = audit_entry(actor_of(by), "revalidate", f"run/{run_id}", now_us(), detail=detail)
-    answer_of(lambda: _audited(entry))
+    answer_of(lambda: audited(entry))
     note(f"run {run_id}: {len(ids)} traces; cut short, it goes on with --name {run_id}")
     status, document = _run(run_id, ids, parallel)
     _print(document, json_document)
@@ -89,15 +84,6 @@ def _say_what_would_be(run_id: str, ids: list[str], as_json: bool) -> None:
     if ids:
         note("nothing was done: --yes re-runs their tests and appends the results")
     return None
-
-
-async def _audited(entry: AuditEntry) -> None:
-    producer = make_producer(load(KafkaSettings))
-    try:
-        await connect(producer)
-        await producer.send_and_wait(AUDIT_LOG.name, encode(entry), key=entry.project.encode())
-    finally:
-        await producer.stop()
 
 
 def _run(run_id: str, ids: list[str], parallel: int) -> tuple[int, dict[str, Any]]:
