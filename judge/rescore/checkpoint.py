@@ -7,7 +7,7 @@ nothing is asked for or written twice, and there is no bookkeeping that could di
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from aiokafka.structs import TopicPartition
@@ -51,13 +51,22 @@ async def last_checkpoint(store: ObjectStore, run_id: str, at_start: Checkpoint)
     return Checkpoint(content["position"], after, tally_from(content["tally"]))
 
 
-async def done_beyond(log: Log, run_id: str, checkpoint: Checkpoint) -> dict[str, Tally]:
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A result that an earlier process of the run has written: what it came to, and where in `rescores` it lies."""
+
+    tally: Tally
+    partition: int
+    offset: int
+
+
+async def done_beyond(log: Log, run_id: str, checkpoint: Checkpoint) -> dict[str, Known]:
     """By trace, the results of a run that its checkpoint does not cover, each once. Raises what reading raises."""
-    found: dict[str, Tally] = {}
+    found: dict[str, Known] = {}
     for place, (first, _next) in (await log.places(RESCORES.name)).items():
         async for entry in _held(log, place, max(first, checkpoint.after.get(place.partition, first))):
             if (record := _judged(entry.value)) and record.run_id == run_id:
-                found[record.trace_id] = tally_of(record)
+                found.setdefault(record.trace_id, Known(tally_of(record), place.partition, entry.offset))
     return found
 
 
@@ -83,10 +92,14 @@ def _judged(value: bytes | None) -> TraceJudged | None:
 
 
 class Acknowledged:
-    """Where results of places beyond the checkpoint may lie: by unit of work, and by partition after the last one."""
+    """Where results of places beyond the checkpoint may lie: by unit of work, and by partition after the last one.
 
-    def __init__(self, after: Mapping[int, int]) -> None:
+    What earlier processes have `done` stays in it until the checkpoint covers it, or a third process would not find it.
+    """
+
+    def __init__(self, after: Mapping[int, int], done: Mapping[str, Known]) -> None:
         self._next = dict(after)
+        self._done = dict(done)
         self._firsts: dict[int, dict[int, int]] = {}
 
     def add(self, unit: int, place: TopicPartition, offset: int) -> None:
@@ -95,14 +108,16 @@ class Acknowledged:
         firsts[place.partition] = min(offset, firsts.get(place.partition, offset))
         self._next[place.partition] = max(offset + 1, self._next.get(place.partition, 0))
 
-    def retire(self, unit: int) -> None:
-        """The checkpoint covers this unit."""
+    def retire(self, unit: int, done: Iterable[str]) -> None:
+        """The checkpoint covers this unit, and these traces that were done before."""
         self._firsts.pop(unit, None)
+        for trace_id in done:
+            self._done.pop(trace_id, None)
 
     def after(self) -> dict[int, int]:
         """By partition of `rescores`, the first offset at which a result that is not covered may lie."""
         found = dict(self._next)
-        for firsts in self._firsts.values():
-            for partition, offset in firsts.items():
-                found[partition] = min(found[partition], offset)
+        firsts = [place for unit in self._firsts.values() for place in unit.items()]
+        for partition, offset in (*firsts, *((known.partition, known.offset) for known in self._done.values())):
+            found[partition] = min(found.get(partition, offset), offset)
         return found

@@ -18,7 +18,7 @@ from aiokafka import AIOKafkaProducer
 
 from judge.budget import BudgetReached
 from judge.rescore.cache import Cache
-from judge.rescore.checkpoint import Acknowledged, Checkpoint
+from judge.rescore.checkpoint import Acknowledged, Checkpoint, Known
 from judge.rescore.lease import Lease
 from judge.rescore.scoring import TOGETHER_BYTES, Made, Scoring, trace_in
 from judge.rescore.tally import GONE, NOTHING, Tally
@@ -43,13 +43,14 @@ class Held(Exception):
 
 @dataclass(slots=True)
 class Unit:
-    """Some places of the plan. `values` are to be scored, `made` is known already."""
+    """Some places of the plan. `values` are to be scored, `made` is known already, `done` was written before."""
 
     number: int
     places: int = 0
     size: int = 0
     values: list[bytes] = field(default_factory=list)
     made: list[Made] = field(default_factory=list)
+    done: list[str] = field(default_factory=list)
     tally: Tally = NOTHING
 
 
@@ -63,7 +64,7 @@ class Engine:
     lease: Lease
     save: Callable[[Checkpoint], Awaitable[None]]
     show: Callable[[int, Tally], None]
-    done: Mapping[str, Tally]
+    done: Mapping[str, Known]
     checkpoint: Checkpoint
     faults: list[str] = field(default_factory=list)
     _room: asyncio.Semaphore = field(init=False)
@@ -73,7 +74,7 @@ class Engine:
 
     def __post_init__(self) -> None:
         self._room = asyncio.Semaphore(self.scoring.units)
-        self._acknowledged = Acknowledged(self.checkpoint.after)
+        self._acknowledged = Acknowledged(self.checkpoint.after, self.done)
 
     async def over(self, entries: AsyncGenerator[Entry | None]) -> bool:
         """Score what stands at the places after the checkpoint; whether all of it is done, and not held.
@@ -119,7 +120,8 @@ class Engine:
         if entry is None or entry.erased or entry.value is None:
             unit.tally += GONE
         elif (before := self.done.get(entry.trace_id)) is not None:
-            unit.tally += before
+            unit.tally += before.tally
+            unit.done.append(entry.trace_id)
         elif hit := hits.get(entry.trace_id):
             unit.made.append(hit)
         else:
@@ -186,7 +188,7 @@ class Engine:
                 await self._save()
 
     def _count(self, unit: Unit) -> None:
-        self._acknowledged.retire(unit.number)
+        self._acknowledged.retire(unit.number, unit.done)
         before = self.checkpoint
         self.checkpoint = replace(before, position=before.position + unit.places, tally=before.tally + unit.tally)
         self.show(self.checkpoint.position, self.checkpoint.tally)

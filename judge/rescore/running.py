@@ -170,7 +170,7 @@ class Run:
         at_start = Checkpoint(after=parts.asked.results_from)
         checkpoint = await last_checkpoint(store, self.run_id, at_start)
         done = await done_beyond(log, self.run_id, checkpoint)
-        before = sum(done.values(), checkpoint.tally)
+        before = sum((known.tally for known in done.values()), checkpoint.tally)
         parts.budget.spend(before.cost_nano_usd)
         showing = opened.enter_context(Showing(self.run_id, parts.manifest.traces, checkpoint.position))
         if done:

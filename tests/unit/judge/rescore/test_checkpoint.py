@@ -9,7 +9,7 @@ from typing import Any
 
 from aiokafka.structs import TopicPartition
 
-from judge.rescore.checkpoint import Checkpoint, done_beyond, last_checkpoint
+from judge.rescore.checkpoint import Checkpoint, Known, done_beyond, last_checkpoint
 from judge.rescore.tally import Tally, tally_from, tally_of
 from pipeline.objectstore import FolderStore
 from pipeline.replay import Hole
@@ -64,7 +64,8 @@ async def test_results_beyond_it_are_found_and_others_are_not() -> None:
         encode(c),
     ]
     log: Any = FakeLog(records)
-    assert await done_beyond(log, "r", Checkpoint()) == {one.trace_id: tally_of(one) for one in (a, b, c)}
+    found = {one.trace_id: Known(tally_of(one), 0, offset) for one, offset in ((a, 0), (b, 4), (c, 5))}
+    assert await done_beyond(log, "r", Checkpoint()) == found
     assert set(await done_beyond(log, "r", Checkpoint(after={0: 5}))) == {"trace-c"}
     # What nobody holds is asked for again, and what comes after it is found.
     log.hole = range(4, 5)

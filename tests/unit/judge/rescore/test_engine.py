@@ -16,7 +16,8 @@ import pytest
 from aiokafka.structs import TopicPartition
 
 from judge.budget import BudgetReached
-from judge.rescore.checkpoint import Acknowledged, Checkpoint
+from judge.rescore import engine as engine_module
+from judge.rescore.checkpoint import Acknowledged, Checkpoint, Known
 from judge.rescore.engine import Engine
 from judge.rescore.scoring import Made
 from judge.rescore.tally import Tally
@@ -114,17 +115,21 @@ async def test_everything_is_scored_once_and_counted(seed: int) -> None:
 
 
 @pytest.mark.parametrize("seed", range(20))
-async def test_a_run_that_is_cut_short_anywhere_goes_on_without_asking_or_writing_twice(seed: int) -> None:
+async def test_a_run_that_is_cut_short_anywhere_goes_on_without_asking_or_writing_twice(
+    seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Its last checkpoint and what the log has after it are all that the next process knows."""
+    monkeypatch.setattr(engine_module, "CHECKPOINT_S", -1.0)  # one after each unit
     chance, log, asked = random.Random(seed), FakeLog(), 0
     checkpoint = Checkpoint(after={0: 0, 1: 0})
     for _ in range(30):
         scoring = FakeScoring(chance, stop_after=chance.randrange(1, 25))
         saved: list[Checkpoint] = []
         done = {
-            name: ONE
+            name: Known(ONE, partition, offset)
             for partition, names in enumerate(log.records)
-            for name in names[checkpoint.after.get(partition, 0) :]
+            for offset, name in enumerate(names)
+            if offset >= checkpoint.after.get(partition, 0)
         }
         made = engine(scoring, log, checkpoint, done=done, saved=saved)
         whole = await made.over(entries(checkpoint.position, 100))
@@ -158,12 +163,12 @@ async def test_a_lost_lease_writes_no_checkpoint() -> None:
 
 
 def test_results_that_may_lie_beyond_a_checkpoint_are_looked_for_from_the_first_of_them() -> None:
-    held = Acknowledged({0: 10, 1: 20})
+    held = Acknowledged({0: 10, 1: 20}, {"a": Known(ONE, 1, 21)})
     held.add(1, TopicPartition("rescores", 0), 14)
     held.add(2, TopicPartition("rescores", 0), 12)
     held.add(2, TopicPartition("rescores", 1), 25)
-    assert held.after() == {0: 12, 1: 25}
-    held.retire(2)
-    assert held.after() == {0: 14, 1: 26}
-    held.retire(1)
+    assert held.after() == {0: 12, 1: 21}
+    held.retire(2, ())
+    assert held.after() == {0: 14, 1: 21}
+    held.retire(1, ("a",))
     assert held.after() == {0: 15, 1: 26}
