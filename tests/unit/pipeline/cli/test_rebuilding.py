@@ -39,7 +39,7 @@ def _said(
     async def audited(_entry: object) -> None: ...
 
     monkeypatch.setattr("pipeline.cli.rebuilding.subprocess.run", run)
-    monkeypatch.setattr("pipeline.cli.rebuilding._audited", audited)
+    monkeypatch.setattr("pipeline.cli.rebuilding.audited", audited)
     monkeypatch.setenv("COLUMNS", "160")
     action = document["action"] if document else BUILD
     with pytest.raises(typer.Exit) as ended:
