@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from aiokafka import AIOKafkaProducer
 
-from pipeline.audit import audit_entry
+from pipeline.audit import append, audit_entry
 from pipeline.clock import Clock
 from pipeline.kafka import DLQ_RETENTION_MS, connect, make_producer
 from pipeline.letters import (
@@ -31,7 +31,7 @@ from pipeline.letters import (
 )
 from pipeline.logreader import since
 from pipeline.settings import KafkaSettings
-from schemas.codec import UndecodableRecord, decode, encode
+from schemas.codec import UndecodableRecord, decode
 from schemas.records import AuditEntry
 from schemas.topics import AUDIT_LOG, TOPICS
 
@@ -99,9 +99,7 @@ class Letterbox:
         ]
         for entry, place in zip(entries, places, strict=False):
             entry.detail["place"] = str(place)
-        await asyncio.gather(
-            *(self._producer.send_and_wait(AUDIT_LOG.name, encode(e), key=e.project.encode()) for e in entries)
-        )
+        await asyncio.gather(*(append(self._producer, entry) for entry in entries))
 
     async def _entries(self) -> AsyncIterator[AuditEntry]:
         async for record in since(self._kafka, AUDIT_LOG.name, self._clock() // 1000 - ENTRIES_MS):

@@ -11,6 +11,7 @@ from typing import Annotated
 
 import typer
 
+from pipeline.audit import append
 from pipeline.cli.queries import WRAPPING
 from pipeline.cli.terminal import WRONG_USAGE, fail
 from pipeline.clickhouse import ClickHouse, QueryFailed
@@ -21,7 +22,7 @@ from pipeline.redaction.engine import redact
 from pipeline.settings import ClickHouseSettings, KafkaSettings, load
 from schemas.codec import encode
 from schemas.records import AuditEntry, TraceJudged
-from schemas.topics import AUDIT_LOG, RESCORES
+from schemas.topics import RESCORES
 
 Labeller = Annotated[str, typer.Option(help="Whose labels they are: letters, digits, _ . and -, at most 40.")]
 AT_ONCE = 500
@@ -57,7 +58,7 @@ async def write(records: Sequence[TraceJudged], entry: AuditEntry) -> None:
     producer = make_producer(load(KafkaSettings))
     try:
         await connect(producer)
-        await producer.send_and_wait(AUDIT_LOG.name, encode(entry), key=entry.project.encode())
+        await append(producer, entry)
         for first in range(0, len(records), AT_ONCE):
             some = records[first : first + AT_ONCE]
             keyed = ((record.trace_id.encode(), encode(record)) for record in some)

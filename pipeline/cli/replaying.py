@@ -11,7 +11,7 @@ import orjson
 import typer
 from aiokafka.errors import KafkaError
 
-from pipeline.audit import audit_entry
+from pipeline.audit import append, audit_entry
 from pipeline.cli.changes import By, actor_of
 from pipeline.cli.rebuilding import CHECK, DROP, SWAP, Rebuild, action_of, rebuild
 from pipeline.cli.terminal import WRONG_USAGE, Json, err, fail
@@ -25,8 +25,8 @@ from pipeline.replay import END_OF_TIME_MS, Hole, Log, Wanted
 from pipeline.s3store import open_store
 from pipeline.segments import Entry
 from pipeline.settings import KafkaSettings, ObjectStoreSettings, load
-from schemas.codec import UndecodableRecord, decode, encode, plain
-from schemas.topics import AUDIT_LOG, TOPICS
+from schemas.codec import UndecodableRecord, decode, plain
+from schemas.topics import TOPICS
 
 NAMES = [topic.name for topic in TOPICS]
 
@@ -98,7 +98,7 @@ async def _put_back(log: Log, topics: Sequence[str], partition: int | None, want
         await start(producer)
         for topic in topics:
             entry = audit_entry(actor_of(by), "replay", f"topic/{topic}", now_us(), detail=facts)
-            await producer.send_and_wait(AUDIT_LOG.name, encode(entry), key=entry.project.encode())
+            await append(producer, entry)
             places = [place for place in await log.places(topic) if partition in (None, place.partition)]
             count += sum([await refeed(log, place, wanted, group, producer) for place in places])
     finally:
