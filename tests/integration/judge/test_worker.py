@@ -204,10 +204,12 @@ async def test_a_spent_budget_pauses_judging_also_after_a_restart_and_no_trace_i
 async def test_kill_9_in_the_middle_loses_no_score(bench: Bench) -> None:
     traces = fresh(24)
     with openai_server() as endpoint:
-        endpoint.script = [replace(GOOD, delay_s=1.0)]
+        endpoint.script = [GOOD, replace(GOOD, delay_s=60)]
         with bench.judge(OPENAI_BASE_URL=endpoint.base_url) as first:
-            await bench.write(*traces)
+            await bench.write(*traces[:1])
             await bench.scores(traces[:1])
+            await bench.write(*traces[1:])
+            await asyncio.to_thread(first.wait_until, lambda: len(endpoint.asked) > 1)
             first.kill()
             assert len(endpoint.asked) < len(traces)
         endpoint.script = [GOOD]
