@@ -1,48 +1,33 @@
-"""Rubrics for commands that do not judge: read from the judge's files, without the judge."""
+"""Rubrics as the judge knows them: its module answers, in a process of its own, as the kernel imports no service."""
 
 from __future__ import annotations
 
-from importlib.util import find_spec
+import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-import yaml
 
-from pipeline.canonical import digest_of
-from pipeline.cli.terminal import fail
+from pipeline.cli.terminal import WRONG_USAGE, fail
 from pipeline.labels import Rubric, rubric_of
 
+MODULE = "judge.rubrics_command"
 DEFAULT = "rubric-1.0"
-SUFFIXES = (".yaml", ".yml", ".json")
-RubricName = Annotated[
-    str, typer.Option("--rubric", help="A rubric of the judge's by its file's name, or a YAML file.")
-]
+RubricName = Annotated[str, typer.Option("--rubric", help="Name, id@version or id of a rubric, or its file.")]
+
+
+def ask(folder: Path | None, *words: str) -> tuple[Any, int]:
+    """The judge's answer and exit status to list, show, check or diff. Raises typer.Exit where it has none."""
+    command = [sys.executable, "-m", MODULE, *(["--dir", str(folder)] if folder else []), *words]
+    done = subprocess.run(command, capture_output=True, check=False)
+    if not done.stdout:
+        raise fail(done.stderr.decode(errors="replace").strip(), WRONG_USAGE)
+    return json.loads(done.stdout), done.returncode
 
 
 def read_rubric(name: str) -> Rubric:
-    """The rubric, with the digest that the judge has for it. Raises typer.Exit."""
-    path = shipped().get(name, Path(name))
-    if path == Path(name) and path.suffix not in SUFFIXES:
-        raise fail(f"no rubric {name}; there are: {', '.join(sorted(shipped()))}, or a YAML file of your own")
-    try:
-        content = _plain(yaml.safe_load(path.read_text(encoding="utf-8")))
-        return rubric_of(content, digest_of({"caps": [], **content}))
-    except OSError as error:
-        raise fail(f"{path}: {error.strerror}") from None
-    except (yaml.YAMLError, UnicodeDecodeError, KeyError, TypeError, AttributeError) as error:
-        raise fail(f"{path} is no rubric: {' '.join(str(error).split())}") from None
-
-
-def shipped() -> dict[str, Path]:
-    """The rubrics that come with the judge, by name."""
-    spec = find_spec("judge")
-    folders = spec.submodule_search_locations or () if spec else ()
-    return {path.stem: path for folder in folders for path in (Path(folder) / "rubrics").glob("*.yaml")}
-
-
-def _plain(value: Any) -> Any:
-    """As the judge writes it: keys are text, what is not given is not there."""
-    if isinstance(value, dict):
-        return {str(key): _plain(one) for key, one in value.items() if one is not None}
-    return [_plain(one) for one in value] if isinstance(value, list) else value
+    """What a label needs of the rubric, with its digest. Raises typer.Exit where there is none, or no usable one."""
+    document, _ = ask(None, "show", name)
+    return rubric_of(document["rubric"], document["digest"])

@@ -1,12 +1,8 @@
-"""`rubric`: which rubrics there are, what one says, what is wrong with one, and how two differ.
-
-The judge's own module answers, in a process of its own: the kernel imports no service.
-"""
+"""`rubric`: which rubrics there are, what one says, what is wrong with one, and how two differ."""
 
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -16,9 +12,8 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from pipeline.cli.terminal import WRONG_USAGE, Json, fail, out
-
-MODULE = "judge.rubrics_command"
+from pipeline.cli.rubric_files import ask
+from pipeline.cli.terminal import Json, out
 
 rubric_app = typer.Typer(no_args_is_help=True, help="Rubrics: list, show, check, compare.", rich_markup_mode=None)
 Folder = Annotated[
@@ -30,7 +25,7 @@ Name = Annotated[str, typer.Argument(metavar="NAME|FILE", help="Name, id@version
 @rubric_app.command("list")
 def list_rubrics(folder: Folder = None, json_document: Json = False) -> None:
     """The built-in rubrics and those of the folder: version, criteria, and how much the heuristic judge can grade."""
-    entries, _ = _ask(folder, "list")
+    entries, _ = ask(folder, "list")
     if json_document:
         _print_json(entries)
         return
@@ -50,7 +45,7 @@ def show(
     json_document: Json = False,
 ) -> None:
     """One rubric: criteria, weights, anchors for each grade, what a grade must cite, bounds."""
-    document, _ = _ask(folder, "show", rubric)
+    document, _ = ask(folder, "show", rubric)
     if yaml:
         sys.stdout.write(document["text"])
     elif json_document:
@@ -69,7 +64,7 @@ def check(
 
     Exit status: 0 usable, 1 faults, 2 wrong usage.
     """
-    answers, status = _ask(folder, "check", *rubrics)
+    answers, status = ask(folder, "check", *rubrics)
     if json_document:
         _print_json(answers)
     else:
@@ -84,7 +79,7 @@ def diff(a: Name, b: Name, folder: Folder = None, json_document: Json = False) -
 
     Exit status as of diff: 0 the same, 1 they differ, 2 one of them cannot be used.
     """
-    document, status = _ask(folder, "diff", a, b)
+    document, status = ask(folder, "diff", a, b)
     if json_document:
         _print_json(document)
     else:
@@ -93,14 +88,6 @@ def diff(a: Name, b: Name, folder: Folder = None, json_document: Json = False) -
         for change in document["changes"]:
             _print_change(change)
     raise typer.Exit(status)
-
-
-def _ask(folder: Path | None, *words: str) -> tuple[Any, int]:
-    command = [sys.executable, "-m", MODULE, *(["--dir", str(folder)] if folder else []), *words]
-    done = subprocess.run(command, capture_output=True, check=False)
-    if not done.stdout:
-        raise fail(done.stderr.decode(errors="replace").strip(), WRONG_USAGE)
-    return json.loads(done.stdout), done.returncode
 
 
 def _print_json(document: Any) -> None:

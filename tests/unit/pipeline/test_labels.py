@@ -9,9 +9,9 @@ import typer
 from hypothesis import given
 from hypothesis import strategies as st
 
-from judge import rubric as judges_rubric
-from judge import scoring
-from pipeline.cli.rubric_files import DEFAULT, read_rubric, shipped
+from judge import rubric_files, scoring
+from judge.rubric_files import Source, built_in
+from pipeline.cli.rubric_files import DEFAULT, read_rubric
 from pipeline.labels import Answer, BadValue, faults_of, grade_in, overall_milli, record_of, rubric_of, seqs_in
 from schemas.codec import decode, encode
 from schemas.records import Grade
@@ -103,23 +103,23 @@ def test_the_score_is_made_as_the_judge_makes_it(given: list[tuple[int, int | No
     assert overall_milli(grades) == scoring.overall_milli(grades)
 
 
-@pytest.mark.parametrize("name", sorted(shipped()))
-def test_a_rubric_has_the_digest_that_the_judge_has_for_it(name: str) -> None:
-    judged = judges_rubric.load(shipped()[name].read_text())
-    assert read_rubric(name) == rubric_of(judged.content(), judged.digest())
+@pytest.mark.parametrize("source", built_in(), ids=lambda source: str(source.name))
+def test_a_rubric_has_the_digest_that_the_judge_has_for_it(source: Source) -> None:
+    judged = source.rubric()
+    assert read_rubric(source.name) == rubric_of(judged.content(), judged.digest())
 
 
-def test_the_default_rubric_is_shipped() -> None:
-    assert DEFAULT in shipped()
+def test_the_default_rubric_is_the_judges() -> None:
+    assert DEFAULT == rubric_files.DEFAULT
 
 
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (None, "no.yaml: No such file or directory"),
-        ("a: [", "is no rubric"),
-        ("- 1", "is no rubric"),
-        ("", "is no rubric"),
+        (None, "no.yaml: no such file"),
+        ("a: [", "no.yaml: "),
+        ("- 1", "no.yaml: "),
+        ("", "no.yaml: "),
     ],
 )
 def test_what_is_no_rubric_is_told(
