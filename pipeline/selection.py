@@ -85,8 +85,19 @@ def selection_of(content: Mapping[str, Any]) -> Selection:
 
 def traces_of(clickhouse: ClickHouse, selection: Selection) -> list[str]:
     """The ids of the selected traces, in order. Raises QueryFailed, Retryable."""
+    check_condition(clickhouse, selection.where)
     statement, parameters = selection.query()
     return clickhouse.raw(statement, "TabSeparated", parameters).decode().split()
+
+
+def check_condition(clickhouse: ClickHouse, where: str) -> None:
+    """That a condition stands alone: `1) OR (1` would undo the others beside it. Raises QueryFailed, Retryable.
+
+    The engine's parser decides: alone, and in the parentheses in which a selection has it.
+    """
+    if where:
+        alone = f"SELECT 1 WHERE\n{where}\n"
+        clickhouse.raw("SELECT formatQuerySingleLine({statement:String})", "TabSeparated", {"statement": alone})
 
 
 def _moment(ms: int | None) -> datetime | None:

@@ -13,7 +13,7 @@ import orjson
 
 from pipeline.clickhouse import ClickHouse, QueryFailed
 from pipeline.exports.view import Row, Units, View
-from pipeline.selection import Selection
+from pipeline.selection import Selection, check_condition
 
 CONSENTS: dict[str, tuple[str, ...]] = {"training": ("training",), "research": ("training", "research")}
 """What an export is for -> the consents that allow it."""
@@ -53,6 +53,7 @@ class Reader:
 
     def plan(self, selection: Selection, units: Units) -> Iterator[Unit]:
         """What there is to export, in an order that the ids alone decide. A sample is one of what consent allows."""
+        check_condition(self._clickhouse, selection.where)
         allowed = " OR ".join(f"consent = '{consent}'" for consent in self._consents)
         where = f"({allowed}) AND (\n{selection.where}\n)" if selection.where else f"({allowed})"
         chosen, parameters = replace(selection, where=where).query()

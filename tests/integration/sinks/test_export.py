@@ -90,8 +90,10 @@ async def test_only_what_consent_allows_and_is_not_erased_is_exported(lab: Lab, 
         _trace(erased, {**document, "trace_id": erased}),
         (example(TraceErased, erased), None),
     )
+    widening = _export(lab, tmp_path / "none", "--format", "chat", "--where", "1) OR (1")
+    assert (widening.returncode, "Syntax error" in widening.stderr) == (1, True)
     first = tmp_path / "first"
-    done = _export(lab, first, "--format", "chat", "--licence", "cc-by-4.0", "--where", "1) OR (1", "--json")
+    done = _export(lab, first, "--format", "chat", "--licence", "cc-by-4.0", "--where", "event_count > 0", "--json")
     assert done.returncode == 0, done.stderr
     assert _ids(first) == [asked]
     assert json.loads(done.stdout)["counts"]["verdict"] == {
