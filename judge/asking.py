@@ -10,12 +10,14 @@ from typing import Any
 
 from judge import prompt
 from judge.budget import Budget, Price
-from judge.client import Deadline, Exchange, JudgeModel, NotTaken
+from judge.client import Exchange, Failed, JudgeModel, NotTaken, Unanswered
 from judge.evidence import part, whole
 from judge.judging import Judgement
 from judge.verdict import Answer, Unscored, answers_of
 
 MOST_DEADLINES = 3
+MOST_FAILURES = 10
+"""More than deadlines: a server that fails now and then must not cost a trace its score."""
 
 
 @dataclass(slots=True)
@@ -25,7 +27,7 @@ class Progress:
 
     told: tuple[Answer, prompt.Asked] | None = None
     calls: int = 0
-    deadlines: dict[str, int] = field(default_factory=dict)
+    unanswered: dict[tuple[str, str], int] = field(default_factory=dict)
     exchanges: dict[tuple[str, int], Exchange] = field(default_factory=dict)
     evidence: list[dict[str, Any]] = field(default_factory=list)
     spent: list[Judgement] = field(default_factory=list)
@@ -34,7 +36,8 @@ class Progress:
 class Asking:
     """Asks one model, within a budget. Without `price` costs are unknown, and a budget does not hold them back.
 
-    `most_deadlines`: how often a question may pass its deadline while the endpoint answers others.
+    `most_deadlines`: how often a question may pass its deadline while the endpoint answers others; MOST_FAILURES is how
+    often the server may fail over it.
     """
 
     def __init__(
@@ -64,10 +67,10 @@ class Asking:
         started_s = time.monotonic()
         try:
             exchange = await self._model.ask(question)
-        except Deadline as late:
+        except Unanswered as error:
             if not await self._model.alive(started_s):
                 raise
-            return [Answer(asked.index, reason="timeout", detail=str(late)) for asked in question.asked]
+            return [Answer(asked.index, reason=error.reason, detail=str(error)) for asked in question.asked]
         except NotTaken as refused:
             return [Answer(asked.index, reason=refused.reason, detail=str(refused)) for asked in question.asked]
         self._share(exchange, question, progresses)
@@ -82,8 +85,8 @@ class Asking:
         started_s = time.monotonic()
         try:
             exchange = await self._model.ask(question)
-        except Deadline as late:
-            await self._count(late, question, progress, started_s)
+        except Unanswered as error:
+            await self._count(error, question, progress, started_s)
             raise
         except NotTaken as refused:
             progress.evidence.append({"refused": str(refused), "request": refused.request})
@@ -95,12 +98,13 @@ class Asking:
         progress.spent.append(self._spent(exchange, reply.prompt_tokens, reply.completion_tokens))
         return exchange
 
-    async def _count(self, late: Deadline, question: prompt.Question, progress: Progress, started_s: float) -> None:
-        """Only where the endpoint answers others is the question to blame. Raises Unscored(timeout)."""
+    async def _count(self, error: Unanswered, question: prompt.Question, progress: Progress, started_s: float) -> None:
+        """Only where the endpoint answers others is the question to blame. Raises Unscored."""
         if await self._model.alive(started_s):
-            count = progress.deadlines[question.id] = progress.deadlines.get(question.id, 0) + 1
-            if count >= self._most_deadlines:
-                raise Unscored("timeout", f"{count} times, while others were answered: {late}") from late
+            key = question.id, error.reason
+            count = progress.unanswered[key] = progress.unanswered.get(key, 0) + 1
+            if count >= (MOST_FAILURES if isinstance(error, Failed) else self._most_deadlines):
+                raise Unscored(error.reason, f"{count} times, while others were answered: {error}") from error
 
     def _share(self, exchange: Exchange, question: prompt.Question, progresses: Sequence[Progress]) -> None:
         """Give each trace its part: of the prompt by what is shown of it, of the answer an equal one."""

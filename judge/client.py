@@ -9,7 +9,7 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, ClassVar
 
 import openai
 from openai import AsyncOpenAI
@@ -18,7 +18,7 @@ from openai.types.chat import ChatCompletion
 from judge.dialects import Dialect, Format, object_in
 from judge.metrics import Call
 from judge.prompt import Question
-from judge.verdict import Reply, Unscored
+from judge.verdict import Reason, Reply, Unscored
 from judge.waiting import retry_after_s
 from pipeline.errors import Refused, Retryable
 from pipeline.telemetry import logger
@@ -35,12 +35,29 @@ KNOCK = ({"role": "user", "content": "Answer with OK."},)
 KNOCK_TOKENS = 16
 PASSING = {402, 408, 425}
 """Refusals that are not about the request: an account without credit is filled up, and judging goes on."""
+BUSY = {409, 429, 503, 529}
+"""Nothing against the request either: there is too much to do."""
 log = logger(__name__)
 Observe = Callable[[Call], None]
 
 
-class Deadline(Retryable):
-    """The call took longer than it may; whether the endpoint is to blame is another question."""
+class Unanswered(Retryable):
+    """No answer; whether the endpoint or this very request is to blame is another question. `reason`: of the score in
+    the latter case."""
+
+    reason: ClassVar[Reason]
+
+
+class Deadline(Unanswered):
+    """The call took longer than it may."""
+
+    reason: ClassVar[Reason] = "timeout"
+
+
+class Failed(Unanswered):
+    """The server says that it failed over the call."""
+
+    reason: ClassVar[Reason] = "provider_failed"
 
 
 class NotTaken(Unscored):
@@ -123,7 +140,7 @@ class JudgeModel:
 
     async def ask(self, question: Question) -> Exchange:
         """The exchange about a question; one on several traces may take as many times the tokens and seconds. Raises
-        Retryable, Deadline, NotTaken or Refused."""
+        Retryable, Deadline, Failed, NotTaken or Refused."""
         dialect, traces = self._dialect, len(question.asked)
         while True:
             request = self._request(question, dialect)
@@ -199,7 +216,8 @@ class JudgeModel:
             raise Retryable(f"the judge's endpoint does not answer: {error}") from error
         except (openai.RateLimitError, openai.InternalServerError, openai.ConflictError) as error:
             self._wait(error)
-            raise Retryable(f"the judge's endpoint answered {error.status_code}") from error
+            kind = Retryable if error.status_code in BUSY else Failed
+            raise kind(f"the judge's endpoint answered {error.status_code}") from error
         except (openai.AuthenticationError, openai.PermissionDeniedError, openai.NotFoundError) as error:
             raise Refused(
                 f"The judge's endpoint answered {error.status_code}."

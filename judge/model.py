@@ -30,7 +30,7 @@ SOURCES = (
     "injection_rules.py", "injection_rules.yaml", "prompt.py", "verdict.py",
 )  # fmt: skip
 """Files that decide what a model is shown and which of its replies count; caps come from the features."""
-TELLING = frozenset({"provider_refused", "timeout"})
+TELLING = frozenset({"provider_failed", "provider_refused", "timeout"})
 """Reasons whose details are the provider's words or ours; those of others may quote the trace, and stay in the
 evidence."""
 

@@ -28,6 +28,7 @@ Reason = Literal[
     "missing_trace",
     "no_events",
     "no_quorum",
+    "provider_failed",
     "provider_refused",
     "refusal",
     "timeout",

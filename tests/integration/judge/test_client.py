@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from judge.asking import MOST_FAILURES
 from judge.budget import Budget, BudgetReached
 from judge.configured import JudgeConfig
 from judge.judging import Judge
@@ -109,7 +110,7 @@ async def test_a_fault_is_told_to_the_model_and_its_second_answer_counts(
 async def test_an_outage_between_answer_and_mending_does_not_pay_the_answer_again(
     endpoint: OpenAIServer, judge: Judge
 ) -> None:
-    endpoint.script = [PROSE, Scripted(status=500), GOOD]
+    endpoint.script = [PROSE, Scripted(status=503), GOOD]
     with pytest.raises(Retryable):
         await judge.judge(case())
     judgement = await judge.judge(case())
@@ -117,12 +118,32 @@ async def test_an_outage_between_answer_and_mending_does_not_pay_the_answer_agai
     assert judgement.prompt_tokens == 2400
 
 
-@pytest.mark.parametrize("status", [402, 408, 409, 429, 500, 503])
-async def test_an_outage_is_retryable_and_asked_once(endpoint: OpenAIServer, judge: Judge, status: int) -> None:
+@pytest.mark.parametrize("status", [402, 408, 409, 429, 500, 502, 503])
+async def test_an_outage_is_retryable_for_as_long_as_it_takes(
+    endpoint: OpenAIServer, judge: Judge, status: int
+) -> None:
     endpoint.script = [Scripted(status=status)]
-    with pytest.raises(Retryable, match=str(status)):
-        await judge.judge(case())
-    assert len(endpoint.asked) == 1
+    for _ in range(MOST_FAILURES + 1):
+        with pytest.raises(Retryable, match=str(status)):
+            await judge.judge(case())
+    knocks = [body for *_, body in endpoint.asked if len(body["messages"]) == 1]
+    assert (len(endpoint.asked) - len(knocks), bool(knocks)) == (MOST_FAILURES + 1, status in (500, 502))
+
+
+@pytest.mark.parametrize("batch", [False, True])
+async def test_a_trace_over_which_the_server_fails_each_time_is_given_up(
+    endpoint: OpenAIServer, store: FolderStore, batch: bool
+) -> None:
+    bad = document(note("a bad trace"))
+    endpoint.rule = lambda body: Scripted(status=500) if "a bad trace" in str(body) else None
+    endpoint.script = [GOOD]
+    async with judging(of_endpoint(endpoint, **({"mode": "batch", "batch": 4} if batch else {})), store) as judge:
+        for _ in range(MOST_FAILURES - 1):
+            with pytest.raises(Retryable):
+                await judge.judge(case(1, bad))
+        judgement, other = await asyncio.gather(judge.judge(case(1, bad)), judge.judge(case(2)))
+    assert (judgement.reason, judgement.grades, other.reason) == ("provider_failed", (), None)
+    assert "answered 500" in judgement.detail
 
 
 @pytest.mark.parametrize("form", ["seconds", "date", "milliseconds"])

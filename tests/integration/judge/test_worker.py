@@ -119,7 +119,7 @@ async def test_a_damaged_trace_is_dead_lettered_and_the_next_one_judged(bench: B
 async def test_a_model_judges_after_outages_and_its_exchange_is_kept(bench: Bench) -> None:
     traces = fresh(1)
     with openai_server() as endpoint, bench.judge(OPENAI_BASE_URL=endpoint.base_url, JUDGE_MODEL="local-model"):
-        endpoint.script = [Scripted(status=429, headers={"retry-after": "1"}), Scripted(status=500), GOOD]
+        endpoint.script = [Scripted(status=429, headers={"retry-after": "1"}), Scripted(status=503), GOOD]
         await bench.write(*traces)
         [judged] = await bench.scores(traces)
     assert (judged.judge, judged.model, judged.outcome, judged.overall_milli) == (
