@@ -29,7 +29,8 @@ def _compose() -> list[str] | None:
 
 
 def _config(compose: list[str], environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
-    command = [*compose, "-f", str(FILE), "--env-file", str(ROOT / "env.example"), "--profile", "tools", "config"]
+    profiles = ["--profile", "tools", "--profile", "grafana"]
+    command = [*compose, "-f", str(FILE), "--env-file", str(ROOT / "env.example"), *profiles, "config"]
     bare = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME")}
     return subprocess.run([*command, "--format", "json"], capture_output=True, text=True, env={**bare, **environment})
 
@@ -57,7 +58,9 @@ def test_compose_accepts_the_file_with_the_example_environment(compose: list[str
     services: dict[str, Any] = json.loads(done.stdout)["services"]
     gateway = services["ingest_gateway"]["environment"]
     assert (gateway["MODE"], gateway["GATEWAY_SECRET"]) == ("production", "given")
-    assert {"registry", "topic-ui"} <= services.keys()
+    assert {"registry", "topic-ui", "grafana"} <= services.keys()
+    mounted = [Path(volume["source"]) for volume in services["grafana"]["volumes"] if volume["type"] == "bind"]
+    assert [path.is_dir() for path in mounted] == [True, True]
 
 
 @pytest.mark.parametrize("secret", SECRETS)
