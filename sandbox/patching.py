@@ -104,19 +104,30 @@ class TouchedPath:
 
 
 def patches_of(events: Iterable[Mapping[str, Any]]) -> tuple[Patch, ...]:
-    """The diffs of a trace's file edits in order; those of its commits where it has no file edits.
+    """The diffs of a trace's file edits in order; those of its commits where it has no file edits, or where a final
+    patch stands for them.
 
     Raises NoVerdict where redaction went over one.
     """
     ordered = sorted(events, key=lambda event: event["seq"])
     edits = [event for event in ordered if event["type"] == "file_edit" and event["diff_unified"].strip()]
-    sources = edits or [
-        event for event in ordered if event["type"] == "commit" and event.get("diff_unified", "").strip()
-    ]
+    commits = [event for event in ordered if event["type"] == "commit" and event.get("diff_unified", "").strip()]
+    sources = commits if not edits or _is_final(edits, commits) else edits
     for event in sources:
         if PLACEHOLDER.search(event["diff_unified"]):
             raise NoVerdict(unverifiable("redacted", f"event {event['seq']}"))
     return tuple(_patch(event) for event in sources)
+
+
+def _is_final(edits: list[Mapping[str, Any]], commits: list[Mapping[str, Any]]) -> bool:
+    """Whether the only commit is no commit of a repository (it has no sha) but what an agent handed in at its end: with
+    what a shell changed, too, of which there are no edits. Edits that say what the file was then are held to that."""
+    return (
+        len(commits) == 1
+        and not commits[0].get("sha")
+        and edits[-1]["seq"] < commits[0]["seq"]
+        and not any(edit.get("buffer_hash_after") for edit in edits)
+    )
 
 
 def _patch(event: Mapping[str, Any]) -> Patch:

@@ -23,7 +23,7 @@ LATEST_US = 4_000_000_000 * 1_000_000
 UNTIMED = "the source gives no time there: that of what came before it"
 UNZONED = "the source gives times without a zone: taken as UTC"
 ESCAPED = "NUL and lone surrogates, which cannot be stored, are written as escapes"
-UNMADE = "the start commit is only a label, as the edits alone do not make the final patch"
+UNMADE = "the start commit is only a label: the final patch is too long for an event, and the edits do not make it"
 CUT = "texts too long for one event, cut into several notes"
 
 
@@ -45,6 +45,7 @@ class Story:
     author: str | None = None
     _ids: set[str] = field(default_factory=set)
     _estimated: str | None = None
+    _handed_in: bool = False
 
     def at(self, time_us: int | None, zoned: bool = True) -> None:
         """What follows happened at this time; None: the source does not say when."""
@@ -123,12 +124,14 @@ class Story:
                 self._add("commit", self.seen, message=f"{summary}; too long for an event, it is in the notes")
             ]
         else:
+            self._handed_in = True
             self.seen = [self._add("commit", self.seen, message=summary, diff_unified=diff)]
 
     def settled(self, trace: CreateTrace, patch: str) -> CreateTrace:
-        """The trace, whose start commit is only a label where the edits alone do not make the final patch: a rerun of
-        the edits would judge another change than the session's. A shell changes files, too, which is no edit."""
-        if trace.start_commit is None or not patch.strip() or self._edits_make(patch):
+        """The trace, whose start commit is only a label where the final patch is too long for an event and the edits
+        alone do not make it: a rerun of the edits would judge another change than the session's. A shell changes files,
+        too, which is no edit."""
+        if trace.start_commit is None or not patch.strip() or self._handed_in or self._edits_make(patch):
             return trace
         self.loss.altered[UNMADE] += 1
         labels = {**trace.environment, "start_commit": trace.start_commit}

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import yaml
 
+from pipeline.exports.formats import Format
 from pipeline.exports.splits import NAMES
 from pipeline.exports.tally import Counts
 
@@ -25,24 +26,28 @@ _TABLES = (
 )
 
 
-def card(
-    asked: Mapping[str, Any], means: str, parts: Iterable[str], licence: str, counts: Counts, parquet: bool = False
-) -> str:
-    """The card. `parts` are those written as lines; `parquet`: they are there as Parquet too."""
+def card(asked: Mapping[str, Any], form: Format, licence: str, counts: Counts, parquet: bool = False) -> str:
+    """The card. `parquet`: what is written as lines is there as Parquet too."""
     written = sum(counts.get("split", {}).values())
+    ending = "-*.parquet" if parquet else "-*.jsonl"
+    paths = {**dict.fromkeys(form.columns, ending), **{part: f"/*{end}" for part, end in form.rows.items()}}
+    configs = _configs(paths, counts)
     head = {
         "license": licence,
-        "tags": ["pr-telemetry", asked["format"]],
-        "configs": _configs(sorted(parts), counts, "parquet" if parquet else "jsonl"),
+        "tags": ["pr-telemetry", asked["format"], *(["agent-traces"] if form.rows else [])],
+        "configs": configs,
+        "dataset_info": [_info(part["config_name"], form) for part in configs if part["config_name"] in form.columns],
+        # Without lines there is nothing that the viewer of data sets could show.
+        **({} if configs else {"viewer": False}),
     }
     text = [
-        f"---\n{yaml.safe_dump({key: value for key, value in head.items() if value}, sort_keys=False)}---",
+        f"---\n{yaml.safe_dump({key: value for key, value in head.items() if value != []}, sort_keys=False)}---",
         "# Bug-fixing sessions",
-        f"{written} traces as {means}. For {_FOR[asked['purpose']]}. Licence: {licence}.",
+        f"{written} traces as {form.means}. For {_FOR[asked['purpose']]}. Licence: {licence}.",
         _selected(asked),
         f"Splits {asked['splits']} (train/validation/test, percent of repositories), seed {asked['seed']}: a repository"
-        " is in one split only, whatever its traces; shares of traces follow from that. A fork counts as another"
-        " repository. A pair counts two traces.",
+        " is in one split only, whatever its traces, and with it are its forks: what has the same last name, or a start"
+        " commit in common. Shares of traces follow from that. A pair counts two traces.",
         *(_table(title, column, counts[kind]) for kind, title, column in _TABLES if counts.get(kind)),
         "## Personal data",
         "Secrets were replaced before anything was stored, by typed placeholders `[REDACTED:<rule>:<hash>]`; so were"
@@ -66,13 +71,26 @@ def _selected(asked: Mapping[str, Any]) -> str:
     return f"Selected: {said or 'everything'}; latest revisions only."
 
 
-def _configs(parts: list[str], counts: Counts, ending: str) -> list[dict[str, Any]]:
+def _configs(paths: Mapping[str, str], counts: Counts) -> list[dict[str, Any]]:
     configs = []
-    for part in parts:
+    for part, path in sorted(paths.items()):
         splits = [name for name in NAMES if counts.get("records", {}).get(f"{part}/{name}")]
-        files = [{"split": name, "path": f"{part}/{name}-*.{ending}"} for name in splits]
+        files = [{"split": name, "path": f"{part}/{name}{path}"} for name in splits]
         configs += [{"config_name": part, "data_files": files}] if files else []
     return configs
+
+
+def _info(part: str, form: Format) -> dict[str, Any]:
+    """The types of a part's columns. A reader that guessed them from the first lines would fail at the first score
+    after lines without one."""
+    return {"config_name": part, "features": _features(form.columns[part])}
+
+
+def _features(columns: Mapping[str, Any]) -> list[dict[str, Any]]:
+    return [
+        {"name": name, "list": _features(of[0])} if isinstance(of, list) else {"name": name, "dtype": of}
+        for name, of in columns.items()
+    ]
 
 
 def _table(title: str, column: str, counts: Mapping[str, int]) -> str:

@@ -7,7 +7,7 @@ learn from and is left out.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from clients.atif import USER
@@ -56,7 +56,7 @@ def _said(event: dict[str, Any]) -> Iterator[tuple[str, str]]:
     else:
         language, name = _ACTS[event["type"]]
         yield "assistant", fenced(language, str(event.get(name) or event.get("framework") or ""))
-        if (answer := _answer(event)) is not None:
+        if (answer := answered(event)) is not None:
             yield "user", answer
 
 
@@ -65,7 +65,8 @@ def _commit(event: dict[str, Any]) -> str:
     return f"Commit: {event['message']}" + (f"\n\n{fenced('diff', diff)}" if diff else "")
 
 
-def _answer(event: dict[str, Any]) -> str | None:
+def answered(event: Mapping[str, Any]) -> str | None:
+    """What a command or test run answered: counts of tests, output, exit status; None where nothing is known."""
     parts = []
     if event["type"] == "test_run":
         counts = [f"{event[name]} {name}" for name in ("passed", "failed", "skipped", "errors") if event.get(name)]

@@ -8,7 +8,7 @@ The conversational shapes are those of Hugging Face TRL's dataset formats: `mess
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
@@ -17,6 +17,7 @@ from clients.atif import trajectory_of
 from pipeline.exports import swebench
 from pipeline.exports.conversation import MESSAGES, fenced, messages, task_message
 from pipeline.exports.patches import patch_of
+from pipeline.exports.sessiontrace import turns
 from pipeline.exports.swebench import swe_bench
 from pipeline.exports.testruns import ctrf_reports, junit_reports
 from pipeline.exports.view import ABOUT, Document, Line, NotExportable, Row, Units, View
@@ -42,6 +43,8 @@ class Format:
     units: Units = "traces"
     tests: bool = False
     """Whether it asks for the tests of the sandbox."""
+    rows: dict[str, str] = field(default_factory=dict)
+    """Parts whose documents are themselves lines of a data set, and how their names end."""
 
 
 def atif(view: View) -> Iterator[Document]:
@@ -55,9 +58,9 @@ def chat(view: View) -> Iterator[Line]:
 
 
 def session_trace(view: View) -> Iterator[Document]:
-    """The session as Hugging Face's viewer of agent traces takes it: a head, then a line a message."""
+    """The session as Hugging Face's viewer of agent traces takes it: a head, then a line a message or tool's answer."""
     head = {"type": "session", "harness": "pr-telemetry", "id": view.id, "name": view.trace["task_title"]}
-    told = [head | view.about(), *({"type": "message", "message": message} for message in messages(view))]
+    told = [head | view.about(), *({"type": "message", "message": message} for message in turns(view))]
     yield Document("sessions", f"{view.id}.jsonl", b"".join(map(_json, told)))
 
 
@@ -116,7 +119,10 @@ FORMATS: dict[str, Format] = {
         columns={"data": {"prompt": MESSAGES, "completion": MESSAGES, **ABOUT}},
     ),
     "session-trace": Format(
-        means="sessions in Hugging Face's Session Trace Simple Format, one a file", export=session_trace, columns={}
+        means="sessions in Hugging Face's Session Trace Simple Format, one a file",
+        export=session_trace,
+        columns={},
+        rows={"sessions": ".jsonl"},
     ),
     "swe-bench": Format(
         means="SWE-bench instances and predictions",

@@ -12,6 +12,7 @@ from typing import Any
 import orjson
 
 from pipeline.clickhouse import ClickHouse, QueryFailed
+from pipeline.exports.splits import family, related
 from pipeline.exports.view import Row, Units, View
 from pipeline.selection import Selection, check_condition
 
@@ -29,6 +30,10 @@ _TASKS = (
     " HAVING notEmpty(good) AND notEmpty(others)"
     " ORDER BY project, repo_origin, task_id, start_commit"
 )
+_SHARED = (
+    "SELECT groupUniqArray(repo_origin) AS origins FROM v1_traces WHERE start_commit != '' GROUP BY start_commit"
+    " HAVING length(origins) > 1 ORDER BY start_commit"
+)
 _OF = "trace_id IN {ids:Array(String)}"
 # Erasing takes a while: who is among the erased may still have rows.
 _TRACES = (
@@ -39,10 +44,15 @@ _TRACES = (
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """What is written or left out as a whole: one trace, or of one task a fixed one and one that is not."""
+    """What is written or left out as a whole: one trace, or of one task a fixed one and one that is not.
+
+    `repo` decides the split: an origin, or the name of a family of repositories. `attempt` counts the units of one
+    task where only one of them may be in a file.
+    """
 
     traces: tuple[str, ...]
     repo: str
+    attempt: int = 0
 
 
 class Reader:
@@ -57,12 +67,14 @@ class Reader:
         allowed = " OR ".join(f"consent = '{consent}'" for consent in self._consents)
         where = f"({allowed}) AND (\n{selection.where}\n)" if selection.where else f"({allowed})"
         chosen, parameters = replace(selection, where=where).query()
-        statement, grouped = _PLANS[units]
+        statement = _PLANS[units][0]
+        families = related(row["origins"] for row in self._clickhouse.rows(_SHARED, {}))
         for line in self._clickhouse.lines(
             statement.replace("IN (@)", f"IN (\n{chosen}\n)"), "JSONEachRow", parameters
         ):
             row = _row(line)
-            yield from (Unit(traces, row["repo"]) for traces in grouped(row["good"], row["others"]))
+            repo = families.get(family(row["repo"]), row["repo"])
+            yield from units_of(units, repo, row["good"], row["others"])
 
     def views(self, ids: Collection[str]) -> dict[str, View]:
         """These traces without their events; those that may not be exported (any more) are left out."""
@@ -121,6 +133,12 @@ def paired(good: Sequence[str], bad: Sequence[str]) -> Iterator[tuple[str, str]]
     """Every trace in at least one pair and no more pairs than that takes: the shorter side goes round."""
     for number in range(max(len(good), len(bad)) if good and bad else 0):
         yield good[number % len(good)], bad[number % len(bad)]
+
+
+def units_of(units: Units, repo: str, good: Sequence[str], others: Sequence[str]) -> Iterator[Unit]:
+    """The units of one trace or task, from the ids that its row of the plan has."""
+    for number, traces in enumerate(_PLANS[units][1](good, others)):
+        yield Unit(traces, repo, number if units == "tasks" else 0)
 
 
 _PLANS: dict[Units, tuple[str, Callable[[Sequence[str], Sequence[str]], Iterator[tuple[str, ...]]]]] = {

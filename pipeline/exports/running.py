@@ -118,7 +118,7 @@ class Export:
         """Take out what was written and erased since; how many lines and documents that were. For the end."""
         tally = Tally(self.counts)
         with (self._own / "plan.jsonl").open("rb") as lines:
-            units = (Unit(tuple(traces), repo) for traces, repo in map(orjson.loads, lines))
+            units = map(_planned, lines)
             while ids := set(_traces(islice(units, SWEEP))):
                 if gone := ids - source.views(ids).keys():
                     tally.add("taken out", _NO_MORE, self._parts.without(gone))
@@ -136,7 +136,7 @@ class Export:
                     write_beside(lines, columns)
         own = {"asked": self.asked.content(), "key": secrets.token_hex(16)}
         write_durably(self._own / "asked.json", orjson.dumps(own))
-        text = card(self.asked.content(), self.form.means, self.form.columns, licence, self.counts, parquet)
+        text = card(self.asked.content(), self.form, licence, self.counts, parquet)
         write_durably(self.folder / "README.md", text.encode())
 
     def close(self) -> None:
@@ -164,6 +164,7 @@ class Export:
 
     def _unit(self, source: Source, unit: Unit, views: list[View], tally: Tally, remains: Remains) -> None:
         split = self._splits.of(unit.repo)
+        series = f"{split}-attempt-{unit.attempt + 1:03}" if unit.attempt else split
         whole = [self._presentable(source.whole(view, self.form.tests)) for view in views]
         for view in whole:
             if len(view.events) != view.trace["event_count"]:
@@ -174,7 +175,7 @@ class Export:
         for record in records:
             if isinstance(record, Line):
                 content = orjson.dumps(record.value, option=orjson.OPT_APPEND_NEWLINE)
-                self._parts.append(record.part, split, content)
+                self._parts.append(record.part, series, content)
             else:
                 content = record.content
                 self._parts.put(record.part, split, record.name, content)
@@ -194,7 +195,8 @@ class Export:
         fresh = planned.with_suffix(".new")
         with fresh.open("wb") as file:
             for unit in units:
-                file.write(orjson.dumps([unit.traces, unit.repo], option=orjson.OPT_APPEND_NEWLINE))
+                line = [unit.traces, unit.repo, unit.attempt]
+                file.write(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE))
             file.flush()
             os.fsync(file.fileno())
         fresh.replace(planned)
@@ -211,13 +213,18 @@ class Export:
         with (self._own / "plan.jsonl").open("rb") as plan:
             plan.seek(self._at)
             lines = list(islice(iter(plan.readline, b""), BATCH))
-        return [Unit(tuple(traces), repo) for traces, repo in map(orjson.loads, lines)], self._at + sum(map(len, lines))
+        return [_planned(line) for line in lines], self._at + sum(map(len, lines))
 
     def _checkpoint(self, following: int, at: int, counts: Counts) -> None:
         positions = self._parts.checkpoint()
         state = {"next": following, "at": at, "positions": positions, "counts": counts}
         write_durably(self._own / "state.json", orjson.dumps(state))
         self._next, self._at, self._positions, self.counts = following, at, positions, counts
+
+
+def _planned(line: bytes) -> Unit:
+    traces, repo, attempt = orjson.loads(line)
+    return Unit(tuple(traces), repo, attempt)
 
 
 def _traces(units: Iterable[Unit]) -> list[str]:

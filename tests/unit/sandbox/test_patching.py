@@ -56,10 +56,31 @@ def test_a_removed_line_of_dashes_is_no_header() -> None:
 
 
 def test_edits_come_in_order_and_commits_only_without_them() -> None:
-    commit = {"seq": 3, "type": "commit", "message": "m", "diff_unified": f"--- a/b.py\n+++ b/b.py\n{HUNK}"}
+    commit = {"seq": 3, "type": "commit", "sha": "abcdef1", "diff_unified": f"--- a/b.py\n+++ b/b.py\n{HUNK}"}
     assert [patch.seq for patch in patches_of([edit(2, HUNK), edit(1, HUNK), commit])] == [1, 2]
     assert [patch.seq for patch in patches_of([edit(1, ""), commit])] == [3]
     assert patches_of([{"seq": 0, "type": "commit", "message": "no diff"}]) == ()
+
+
+def final(seq: int, **changes: object) -> dict[str, object]:
+    return {"seq": seq, "type": "commit", "message": "m", "diff_unified": f"--- a/b.py\n+++ b/b.py\n{HUNK}", **changes}
+
+
+@pytest.mark.parametrize(
+    ("events", "taken"),
+    [
+        ([edit(1, HUNK), edit(2, HUNK), final(3)], [3]),
+        ([edit(1, HUNK), final(2, sha="abcdef1")], [1]),
+        ([edit(1, HUNK), final(2), edit(3, HUNK)], [1, 3]),
+        ([edit(1, HUNK), final(2), final(3)], [1]),
+        ([{**edit(1, HUNK), "buffer_hash_after": "sha256:" + "0" * 64}, final(2)], [1]),
+        ([edit(1, HUNK), final(2, diff_unified=" ")], [1]),
+    ],
+)
+def test_what_was_handed_in_at_the_end_stands_for_edits_that_a_shell_may_have_gone_beside(
+    events: list[dict[str, object]], taken: list[int]
+) -> None:
+    assert [patch.seq for patch in patches_of(events)] == taken
 
 
 def test_a_redacted_diff_is_refused_and_a_redacted_command_is_not() -> None:

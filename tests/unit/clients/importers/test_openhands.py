@@ -8,7 +8,8 @@ import pytest
 
 from clients.importers import import_session, sessions
 from clients.importers.content import Content
-from clients.importers.formats import NotThisFormat
+from clients.importers.formats import PIECE_CHARS, NotThisFormat
+from sandbox.patching import patches_of
 from tests.support.trajectories import FILES, read, said
 
 SHARED = [file for file in FILES if file.suffix == ".jsonl"]
@@ -108,20 +109,21 @@ def test_a_whole_file_that_was_rewritten_is_told_as_what_changed() -> None:
 
 
 @pytest.mark.parametrize("file", SHARED, ids=lambda file: file.name)
-def test_a_start_commit_is_kept_for_a_rerun_only_where_the_edits_make_the_final_patch(file: Path) -> None:
-    first, second, with_a_shell = (one.session.trace for one in read(file))
-    assert first.start_commit
-    assert second.start_commit
-    assert with_a_shell.start_commit is None
-    assert len(with_a_shell.environment["start_commit"]) == 40
+def test_a_rerun_is_of_the_final_patch_from_the_instance_s_commit(file: Path) -> None:
+    for line, one in zip(file.read_bytes().splitlines(), read(file), strict=True):
+        source = json.loads(line)
+        assert one.session.trace.start_commit == source["instance"]["base_commit"]
+        [patch] = patches_of(one.session.events)
+        assert patch.diff.decode().strip() == source["test_result"]["git_patch"].strip()
 
 
-def test_a_final_patch_that_edits_do_not_make_is_told_from_one_that_they_do() -> None:
+def test_a_final_patch_too_long_for_an_event_needs_edits_that_make_it() -> None:
     edited = [
         action(2, "edit", path="/w/repo/a.py", command="str_replace", old_str="a", new_str="b"),
         observation(3, "edit", "ok", 2, path="/w/repo/a.py", diff="@@ -1 +1 @@\n-a\n+b"),
     ]
-    patch = "diff --git a/a.py b/a.py\n--- a/a.py\n+++ b/a.py\n@@ -1 +1 @@\n-a\n+{}\n"
+    head = f"diff --git a/a.py b/a.py\n# {'x' * PIECE_CHARS}\n"
+    patch = head + "--- a/a.py\n+++ b/a.py\n@@ -1 +1 @@\n-a\n+{}\n"
     for added, kept in (("b", True), ("c", False)):
         line = {"history": [TASK, *edited], "test_result": {"git_patch": patch.format(added)}}
         document = {**line, "instance": {"base_commit": "abcdef1"}}

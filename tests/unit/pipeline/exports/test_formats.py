@@ -75,15 +75,6 @@ def test_a_session_in_which_nothing_was_done_is_left_out() -> None:
         values("chat", view(events=[]))
 
 
-def test_a_session_trace_is_a_head_and_a_line_a_message() -> None:
-    [document] = FORMATS["session-trace"].export(view())
-    assert isinstance(document, Document)
-    head, *rest = map(json.loads, document.content.splitlines())
-    assert (head["type"], head["harness"], head["id"]) == ("session", "pr-telemetry", view().id)
-    [told] = values("chat", view())
-    assert rest == [{"type": "message", "message": message} for message in told["messages"]]
-
-
 def test_the_patch_is_the_answer_to_the_task() -> None:
     [told] = values("prompt-completion", view())
     assert told["prompt"] == [PROMPT]

@@ -45,6 +45,8 @@ def planned(monkeypatch: pytest.MonkeyPatch, *pieces: bytes | Exception) -> list
         return Answer(*pieces)
 
     monkeypatch.setattr(ClickHouse, "_run", run)
+    monkeypatch.setattr(ClickHouse, "raw", lambda *_: b"")  # what checks the condition
+    monkeypatch.setattr(ClickHouse, "rows", lambda *_: [])
     reader = Reader(ClickHouse(ClickHouseSettings(), analyst=True), "training")
     found = [unit.traces for unit in reader.plan(Selection(where="intact"), "traces")]
     assert "(consent = 'training') AND (\nintact\n)" in asked[0]

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.exports.splits import NAMES, Splits, repository, shares_of
+from pipeline.exports.splits import NAMES, Splits, family, related, repository, shares_of
 
 SAME = (
     "https://git.example.org/acme/calc.git",
@@ -25,6 +25,46 @@ def test_one_repository_has_one_name(origin: str) -> None:
 def test_others_have_others() -> None:
     others = {"https://git.example.org/acme/calc2", "https://git.example.org/eve/calc", "/srv/acme/calc", "calc", ""}
     assert len({repository(origin) for origin in (*others, SAME[0])}) == len(others) + 1
+
+
+FORKS = (
+    *SAME,
+    "https://git.example.org/eve/calc",
+    "git@mirror.example.net:7/calc.git",
+    "/srv/mirrors/calc.git",
+    "C:\\work\\calc",
+    "calc",
+)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_fork_is_where_its_origin_is(seed: int) -> None:
+    assert len({Splits((34, 33, 33), seed).of(origin) for origin in FORKS}) == 1
+
+
+def test_what_shares_a_start_commit_is_one_family() -> None:
+    groups = [["h/a/calc", "h/b/sums"], ["h/c/sums", "h/d/adder", "h/e/adder"], ["h/f/other", "h/g/other"]]
+    assert related(groups) == {"calc": "adder", "sums": "adder", "adder": "adder"}
+    assert related([["h/x/1", "h/x/2"], ["h/x/2", "h/x/0"], ["h/x/3", "h/x/1"]]) == dict.fromkeys("0123", "0")
+    assert related([]) == {}
+
+
+@given(st.lists(st.lists(st.sampled_from("abcdefgh"), max_size=4), max_size=8))
+def test_families_are_the_connected_ones(groups: list[list[str]]) -> None:
+    found = related(groups)
+    for group in groups:
+        assert len({found.get(name, name) for name in group}) <= 1
+    for name, first in found.items():
+        reached, before = {name}, set[str]()
+        while reached != before:
+            before = reached
+            reached = reached.union(*(group for group in groups if reached & set(group)))
+        assert first in reached
+
+
+@given(st.text(max_size=30))
+def test_the_family_of_a_family_is_itself(origin: str) -> None:
+    assert family(family(origin)) == family(origin)
 
 
 @given(

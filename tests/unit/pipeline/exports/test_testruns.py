@@ -19,6 +19,7 @@ RESULTS = [
     {"id": "t.py::C::b", "status": "failed", "message": "assert <1> == 5\nbecause \x00"},
     {"id": "t.py::c", "status": "error"},
     {"id": "d", "status": "skipped"},
+    {"id": "t.py::p[a::b-c]", "status": "passed"},
 ]
 RUN = {**EVENTS[0], "results": RESULTS, "duration_us": 2_000_000}
 TESTS = (
@@ -37,9 +38,9 @@ def test_each_run_is_a_ctrf_document() -> None:
     assert list(found) == names
     claimed, before, after = (found[name] for name in names)
     counts = {name: claimed["summary"][name] for name in ("tests", "passed", "failed", "skipped")}
-    assert counts == {"tests": 4, "passed": 1, "failed": 2, "skipped": 1}
+    assert counts == {"tests": 5, "passed": 2, "failed": 2, "skipped": 1}
     assert claimed["summary"]["stop"] - claimed["summary"]["start"] == 2_000
-    assert [test["rawStatus"] for test in claimed["tests"]] == ["passed", "failed", "error", "skipped"]
+    assert [test["rawStatus"] for test in claimed["tests"]] == ["passed", "failed", "error", "skipped", "passed"]
     assert [test["name"] for test in before["tests"]] == ["t.py::C::b"]
     assert [(test["suite"], test["status"]) for test in after["tests"]] == [
         (["original"], "passed"),
@@ -62,6 +63,7 @@ def test_junit_reads_back_the_same() -> None:
         ("t.py::C", "b", "failed"),
         ("t.py", "c", "error"),
         ("", "d", "skipped"),
+        ("t.py", "p[a::b-c]", "passed"),
     ]
     assert claimed.differences == before.differences == after.differences == ()
     assert claimed.cases[0].duration_us == 1_500
