@@ -13,7 +13,7 @@ import typer
 from pipeline.audit import audit_entry
 from pipeline.cli.changes import By, actor_of, answer_of, audited
 from pipeline.cli.queries import WRAPPING
-from pipeline.cli.selecting import Projects, Sample, Seed, Since, Traces, Until, Verdicts, Where
+from pipeline.cli.selecting import Projects, Sample, Seed, Since, Traces, Until, Verdicts, Where, chosen_by
 from pipeline.cli.terminal import WRONG_USAGE, Json, fail, note, out
 from pipeline.clickhouse import ClickHouse, QueryFailed
 from pipeline.clock import now_us
@@ -23,7 +23,6 @@ from pipeline.exports.parquet import NoParquet, require
 from pipeline.exports.reading import CONSENTS, Reader
 from pipeline.exports.running import Asked, Export, OtherExport
 from pipeline.exports.splits import Splits, shares_of
-from pipeline.ids import SHAPE
 from pipeline.selection import Selection
 from pipeline.settings import ClickHouseSettings, load
 from schemas.records import AuditEntry
@@ -67,8 +66,6 @@ def export(
         raise fail(f"no format {format_name}; there are: {', '.join(FORMATS)}", WRONG_USAGE)
     if consent not in CONSENTS:
         raise fail(f"{consent!r} is no purpose; there are: {', '.join(CONSENTS)}", WRONG_USAGE)
-    if unknown := [name for name in trace or () if not SHAPE.fullmatch(name)]:
-        raise fail(f"{unknown[0]} is no trace id", WRONG_USAGE)
     if as_parquet and not form.columns:
         raise fail(f"--parquet: {format_name} is written as documents, not as lines", WRONG_USAGE)
     try:
@@ -79,16 +76,7 @@ def export(
         dealt = Splits(shares_of(splits), seed)
     except ValueError as error:
         raise fail(str(error), WRONG_USAGE) from None
-    selection = Selection(
-        since_ms=since,
-        until_ms=until,
-        projects=tuple(project or ()),
-        verdicts=tuple(verdict or ()),
-        trace_ids=tuple(trace or ()),
-        where=where,
-        sample=sample,
-        seed=seed,
-    )
+    selection = chosen_by(since, until, project, verdict, trace, where, sample, seed)
     asked = Asked(
         format=format_name,
         selection=_listed(selection),

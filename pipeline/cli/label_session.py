@@ -18,7 +18,7 @@ from pipeline.audit import audit_entry
 from pipeline.cli.changes import By, actor_of, answer_of
 from pipeline.cli.label_writing import Labeller, cleaner, labeller_of, reading, write
 from pipeline.cli.rubric_files import DEFAULT, RubricName, read_rubric
-from pipeline.cli.selecting import Projects, Sample, Seed, Since, Traces, Until, Verdicts, Where, selected
+from pipeline.cli.selecting import Projects, Sample, Seed, Since, Traces, Until, Verdicts, Where, chosen_by, selected
 from pipeline.cli.terminal import fail, note, out
 from pipeline.clickhouse import ClickHouse
 from pipeline.clock import now_us
@@ -37,7 +37,6 @@ from pipeline.labels import (
     record_of,
     seqs_in,
 )
-from pipeline.selection import Selection
 from pipeline.settings import StackSettings, load
 
 STEPS = "Enter: next event, a: all that are left, g: grade now, u: undo, q: leave"
@@ -72,16 +71,7 @@ def session(
     No judge's grade and no verdict is shown. What was labelled by this person and rubric is not shown again; leave at
     any time, the same command goes on. Needs accounts of CLICKHOUSE_USER and of the broker.
     """
-    chosen = Selection(
-        since_ms=since,
-        until_ms=until,
-        projects=tuple(project or ()),
-        verdicts=tuple(verdict or ()),
-        trace_ids=tuple(trace or ()),
-        where=where,
-        sample=sample,
-        seed=seed,
-    )
+    chosen = chosen_by(since, until, project, verdict, trace, where, sample, seed)
     name, rubric = labeller_of(labeller), read_rubric(rubric_name)
     ids = selected(chosen)
     drafts = Drafts(load(StackSettings).pr_telemetry_home / "labels" / f"{name}-{rubric.digest[-12:]}.json")

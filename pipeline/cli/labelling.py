@@ -17,13 +17,12 @@ from pipeline.cli.label_figures import agreement, calibration
 from pipeline.cli.label_session import session
 from pipeline.cli.label_writing import Labeller, cleaner, labeller_of, reading, write
 from pipeline.cli.rubric_files import DEFAULT, RubricName, read_rubric
-from pipeline.cli.selecting import Projects, Sample, Seed, Since, Traces, Until, Verdicts, Where, selected
+from pipeline.cli.selecting import Projects, Sample, Seed, Since, Traces, Until, Verdicts, Where, chosen_by, selected
 from pipeline.cli.terminal import Json, fail, note, out
 from pipeline.clock import now_us
 from pipeline.label_rows import Labels, Sessions, subjects_of
 from pipeline.label_sheets import Fault, Line, labels_in, read_csv, read_jsonl, to_csv, to_jsonl
 from pipeline.labels import Label, Rubric, Subject, faults_of, record_of
-from pipeline.selection import Selection
 
 Form = Literal["csv", "jsonl"]
 SHOWN_FAULTS = 50
@@ -48,16 +47,7 @@ def export_sheet(
     file: Annotated[Path | None, typer.Option("--out", help="Where to; standard output where not given.")] = None,
 ) -> None:
     """Write a blank sheet: the selected sessions condensed, with the rubric's anchors, without grade or verdict."""
-    chosen = Selection(
-        since_ms=since,
-        until_ms=until,
-        projects=tuple(project or ()),
-        verdicts=tuple(verdict or ()),
-        trace_ids=tuple(trace or ()),
-        where=where,
-        sample=sample,
-        seed=seed,
-    )
+    chosen = chosen_by(since, until, project, verdict, trace, where, sample, seed)
     rubric, ids = read_rubric(rubric_name), selected(chosen)
     with reading(analyst=True) as clickhouse, _opened(file) as sheet:
         told = Sessions(clickhouse).told(ids)

@@ -13,11 +13,9 @@ import typer
 
 from pipeline.cli.changes import By, actor_of
 from pipeline.cli.children import die_with_parent
-from pipeline.cli.selecting import Projects, Sample, Seed, Since, Traces, Until, Verdicts, Where
+from pipeline.cli.selecting import Projects, Sample, Seed, Since, Traces, Until, Verdicts, Where, chosen_by
 from pipeline.cli.terminal import WRONG_USAGE, Json, fail, note, out
-from pipeline.ids import SHAPE
 from pipeline.runs import NAMES, is_name
-from pipeline.selection import Selection
 
 MODULE = "judge.rescore"
 HELD = 3
@@ -63,20 +61,9 @@ def rescore(
     An interrupted or killed run goes on with `run resume`, and nothing is asked for twice. Exit status: 0 done, 1 some
     traces could not be read, 3 held or failed.
     """
-    if unknown := [id for id in trace or () if not SHAPE.fullmatch(id)]:
-        raise fail(f"{unknown[0]} is no trace id", WRONG_USAGE)
     if name and not is_name(name):
         raise fail(f"{name!r} is no name for a run: {NAMES}", WRONG_USAGE)
-    selection = Selection(
-        since_ms=since,
-        until_ms=until,
-        projects=tuple(project or ()),
-        verdicts=tuple(verdict or ()),
-        trace_ids=tuple(trace or ()),
-        where=where,
-        sample=sample,
-        seed=seed,
-    )
+    selection = chosen_by(since, until, project, verdict, trace, where, sample, seed)
     request = {
         "selection": selection.content(),
         "rubric": rubric or None,

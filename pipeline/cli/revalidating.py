@@ -15,10 +15,9 @@ import typer
 from pipeline.audit import audit_entry
 from pipeline.cli.changes import By, actor_of, answer_of, audited
 from pipeline.cli.engine import NoEngine, docker_engine
-from pipeline.cli.selecting import Projects, Sample, Seed, Since, Traces, Until, Verdicts, Where, selected
+from pipeline.cli.selecting import Projects, Sample, Seed, Since, Traces, Until, Verdicts, Where, chosen_by, selected
 from pipeline.cli.terminal import WRONG_USAGE, Json, fail, note, out
 from pipeline.clock import now_us
-from pipeline.selection import Selection
 
 MODULE = "sandbox.revalidate"
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
@@ -50,16 +49,7 @@ def revalidate(
     was asked for but to say what would be), 1 some traces could not be read, 3 the machinery failed: the same command
     with the same --name goes on.
     """
-    selection = Selection(
-        since_ms=since,
-        until_ms=until,
-        projects=tuple(project or ()),
-        verdicts=tuple(verdict or ()),
-        trace_ids=tuple(trace or ()),
-        where=where,
-        sample=sample,
-        seed=seed,
-    )
+    selection = chosen_by(since, until, project, verdict, trace, where, sample, seed)
     run_id = name or f"revalidate-{datetime.now(UTC):%Y%m%d-%H%M%S}"
     if run_id == LIVE or not NAME.fullmatch(run_id):
         raise fail(

@@ -25,10 +25,33 @@ Sample = Annotated[int | None, typer.Option(min=1, help="So many of them, by cha
 Seed = Annotated[int, typer.Option(min=0, help="Which ones: the same seed takes the same.")]
 
 
+def chosen_by(
+    since: int | None,
+    until: int | None,
+    project: list[str] | None,
+    verdict: list[str] | None,
+    trace: list[str] | None,
+    where: str,
+    sample: int | None,
+    seed: int,
+) -> Selection:
+    """The selection that these options ask for. Raises typer.Exit for what is no trace id."""
+    if unknown := [name for name in trace or () if not SHAPE.fullmatch(name)]:
+        raise fail(f"{unknown[0]} is no trace id", WRONG_USAGE)
+    return Selection(
+        since_ms=since,
+        until_ms=until,
+        projects=tuple(project or ()),
+        verdicts=tuple(verdict or ()),
+        trace_ids=tuple(trace or ()),
+        where=where,
+        sample=sample,
+        seed=seed,
+    )
+
+
 def selected(selection: Selection) -> list[str]:
     """The ids of the selected traces. Raises typer.Exit."""
-    if unknown := [name for name in selection.trace_ids if not SHAPE.fullmatch(name)]:
-        raise fail(f"{unknown[0]} is no trace id", WRONG_USAGE)
     clickhouse = ClickHouse(load(ClickHouseSettings), analyst=True)
     try:
         return traces_of(clickhouse, selection)
