@@ -60,15 +60,15 @@ START_MS = int(time.time() * 1000)
 GRADING = Grading(dumps(RUBRIC.content()), ObjectStoreSettings(), "bare")
 
 
-def documents() -> list[dict[str, Any]]:
-    """Parts of real sessions, each as the document of a trace of its own."""
+def documents(least: int = LEAST_EVENTS, most: int = MOST_EVENTS) -> list[dict[str, Any]]:
+    """Parts of real sessions with so many events, each as the document of a trace of its own."""
     chance, found = random.Random(1), []
     for _, trace in traces():
         whole, first, events = trace.document, 0, trace.document["events"]
         while first < len(events):
-            count = chance.randint(LEAST_EVENTS, MOST_EVENTS)
+            count = chance.randint(least, most)
             part = [{**event, "seq": seq} for seq, event in enumerate(events[first : first + count])]
-            if len(part) >= LEAST_EVENTS:
+            if len(part) >= least:
                 found.append({**whole, "events": part, "task": {**whole["task"], "id": trace.name}})
             first += count
     return found

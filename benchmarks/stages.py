@@ -23,7 +23,6 @@ import uvloop
 from starlette.types import Message
 
 from benchmarks.peers.payloads import FIRST, events_of
-from ingest_gateway.__main__ import spare_the_collector
 from ingest_gateway.app import create_app
 from ingest_gateway.auth import Upload
 from ingest_gateway.chunks import Arrival, stored_chunk
@@ -34,6 +33,7 @@ from ingest_gateway.redaction import Redactor
 from ingest_gateway.tracelog import Headers, TraceLog
 from ingest_gateway.validation import parse_chunk
 from pipeline.clock import now_us
+from pipeline.collector import spare_the_collector
 from pipeline.control import ControlView
 from pipeline.kafka import make_producer
 from pipeline.objectstore import FolderStore

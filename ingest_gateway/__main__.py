@@ -4,7 +4,6 @@ Exits 1 when its own background work fails: the supervisor starts it again, and 
 """
 
 import asyncio
-import gc
 import logging
 import sys
 
@@ -20,6 +19,7 @@ from ingest_gateway.reads import Reads
 from ingest_gateway.tracelog import APPEND_TIMEOUT_S, TraceLog
 from pipeline.clickhouse import ClickHouse
 from pipeline.clock import now_us
+from pipeline.collector import spare_the_collector
 from pipeline.consumer import stop_on_signals
 from pipeline.kafka import make_consumer, make_producer
 from pipeline.s3store import open_store
@@ -35,7 +35,6 @@ from pipeline.telemetry import configure_logs, logger
 from pipeline.transport import gateway_context
 
 GRACE_S = 10
-YOUNG_OBJECTS = 20_000
 log = logger(__name__)
 
 
@@ -88,14 +87,6 @@ async def serve(settings: GatewaySettings) -> int:
     await serving
     stopping.cancel()
     return 1 if failures or not server.started else 0
-
-
-def spare_the_collector() -> None:
-    """A request makes some hundred objects, and nearly all of them go without the cycle collector; by default it would
-    look at them after every other request: a tenth of all time, measured with perf at 10 events a chunk."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(YOUNG_OBJECTS, 20, 20)
 
 
 def main() -> int:

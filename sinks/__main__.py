@@ -10,11 +10,11 @@ from aiokafka.structs import OffsetAndMetadata, TopicPartition
 
 from pipeline.clickhouse import ClickHouse
 from pipeline.clock import now_us
+from pipeline.collector import spare_the_collector
 from pipeline.consumer import consume, stop_on_signals, together
 from pipeline.deadletter import DeadLetters
 from pipeline.each import Each
 from pipeline.kafka import admin, make_consumer, make_producer, start
-from pipeline.objectstore import ObjectStore
 from pipeline.replay import Log
 from pipeline.s3store import open_store
 from pipeline.settings import ClickHouseSettings, KafkaSettings, LogSettings, ObjectStoreSettings, SinksSettings, load
@@ -24,13 +24,13 @@ from sinks.archiver import Archiver
 from sinks.auditing import Auditing
 from sinks.eraser import Eraser
 from sinks.sweep import keep_sweeping
-from sinks.worker import GROUP, TOPICS, Sink
+from sinks.worker import GROUP, TOPICS, Committed, Sink
 
 ERASED_AT_ONCE = 4
 
 
-def open_sink(kafka: KafkaSettings, rows: ClickHouseSettings, store: ObjectStore, dead_letters: DeadLetters) -> Sink:
-    """The sink with its connection to ClickHouse, and its group's place."""
+def committed_by(kafka: KafkaSettings) -> Committed:
+    """Asks the broker for the group's place."""
 
     async def committed(partitions: list[TopicPartition]) -> dict[TopicPartition, OffsetAndMetadata]:
         async with admin(kafka) as client:
@@ -39,7 +39,7 @@ def open_sink(kafka: KafkaSettings, rows: ClickHouseSettings, store: ObjectStore
             )
         return offsets
 
-    return Sink(ClickHouse(rows), store, dead_letters, committed)
+    return committed
 
 
 async def run() -> None:
@@ -49,7 +49,7 @@ async def run() -> None:
     stop, producer = stop_on_signals(), make_producer(kafka)
     try:
         await start(producer)
-        sink = open_sink(kafka, rows, store, DeadLetters(producer, GROUP, GROUP))
+        sink = Sink(ClickHouse(rows), store, DeadLetters(producer, GROUP, GROUP), committed_by(kafka))
         erasing = Each(Eraser(store).handle, DeadLetters(producer, eraser.GROUP, eraser.GROUP), ERASED_AT_ONCE)
         archiving = Archiver(store, sinks.archive_segment_s)
         auditing = Auditing(Log(store, kafka), ClickHouse(rows), producer, rows.retention_days, lambda: sink.leads)
@@ -67,6 +67,7 @@ async def run() -> None:
 def main() -> None:
     """Entry point of the process."""
     configure_logs("sinks", load(LogSettings).log_level)
+    spare_the_collector()
     asyncio.run(run())
 
 

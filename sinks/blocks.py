@@ -4,11 +4,12 @@ A block is the rows of consecutive records. Its name is its place in the log, so
 crash carries the same deduplication tokens; where it ends is planned, and the plan is kept as commit metadata.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sinks.rows import Row, Rows
+from sinks.columns import Columns, Row
+from sinks.rows import Rows
 
 MAX_ROWS = 50_000
 MAX_BYTES = 64 * 1024 * 1024
@@ -37,12 +38,12 @@ class Block:
     partition: int
     first: int
     last: int
-    rows: Rows
+    rows: dict[str, Columns]
 
     @property
     def trace_ids(self) -> set[str]:
         """The traces that it is about; the audit trail is about none."""
-        return {row["trace_id"] for rows in self.rows.values() for row in rows if "trace_id" in row}
+        return {trace_id for rows in self.rows.values() for trace_id in rows.values.get("trace_id", ())}
 
     def token(self, table: str) -> str:
         """The deduplication token of the block's rows of one table."""
@@ -51,11 +52,13 @@ class Block:
 
 def block_of(topic: str, partition: int, entries: Sequence[Entry]) -> Block:
     """The block of these entries; at least one. Tables keep the order in which entries name them."""
-    tables: Rows = {}
+    parts: dict[str, list[Collection[Row]]] = {}
     for entry in entries:
         for table, rows in entry.rows.items():
-            tables.setdefault(table, []).extend(rows)
-    return Block(topic, partition, entries[0].offset, entries[-1].offset, {t: r for t, r in tables.items() if r})
+            if rows:
+                parts.setdefault(table, []).append(rows)
+    tables = {table: Columns.joined(of_table) for table, of_table in parts.items()}
+    return Block(topic, partition, entries[0].offset, entries[-1].offset, tables)
 
 
 def prefix(entries: Sequence[Entry]) -> int:
@@ -86,7 +89,7 @@ def planned(metadata: str) -> int | None:
     return int(metadata.removeprefix(PLAN)) if metadata.startswith(PLAN) else None
 
 
-def columns(rows: Sequence[Row]) -> tuple[list[str], list[list[Any]]]:
+def columns(rows: Collection[Row]) -> tuple[list[str], list[list[Any]]]:
     """Names and values, column by column, of rows of one table; at least one."""
-    names = list(rows[0])
-    return names, [[row[name] for row in rows] for name in names]
+    values = Columns.of(rows).values
+    return list(values), list(values.values())

@@ -4,25 +4,55 @@ The gateway lets only well-formed events in, but what somebody altered in the lo
 finding that says so: a field of a wrong type is left empty in its column and stays as it is in `event`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import islice
 from typing import Any
 
 from pipeline.canonical import dumps
+from sinks.columns import Columns
 
 INT64 = 2**63
+NO_CAUSES: list[str] = []
 
 
-def event_rows(document: dict[str, Any]) -> list[dict[str, Any]]:
+def event_rows(document: dict[str, Any]) -> Columns:
     """Rows of `events`, without the columns that all of them share.
 
     A document leaves out events that could not be read, though its chunks count them; then the events after one may
     get the arrival of an earlier chunk. Raises ValueError for a document that has more events than its chunks.
     """
     events = document["events"]
-    arrivals = list(_arrivals(document["chunks"]))
+    arrivals = list(islice(_arrivals(document["chunks"]), len(events)))
     if len(events) > len(arrivals):
         raise ValueError(f"{len(events)} events in chunks of {len(arrivals)}")
-    return [_row(index, event, *arrival) for index, (event, arrival) in enumerate(zip(events, arrivals, strict=False))]
+    return Columns(
+        {
+            "chain_index": list(range(len(events))),
+            "seq": _counts(events, "seq", 0),
+            "event_id": [event["id"] for event in events],
+            "type": [event["type"] for event in events],
+            "ts_client": _counts(events, "ts_client_us", 0),
+            "received_at": [received_at_us for _, received_at_us in arrivals],
+            "chunk_seq": [chunk_seq for chunk_seq, _ in arrivals],
+            "caused_by": [_causes(event.get("caused_by")) for event in events],
+            "file_path": _texts(events, "file_path"),
+            "author": _texts(events, "author"),
+            "command": _texts(events, "command"),
+            "exit_code": [
+                code if isinstance(code := event.get("exit_code"), int) and -INT64 <= code < INT64 else None
+                for event in events
+            ],
+            "duration_us": _counts(events, "duration_us", None),
+            "framework": _texts(events, "framework"),
+            "passed": _counts(events, "passed", 0),
+            "failed": _counts(events, "failed", 0),
+            "skipped": _counts(events, "skipped", 0),
+            "errors": _counts(events, "errors", 0),
+            "commit_sha": _texts(events, "sha"),
+            # Canonical JSON has one spelling: these are the bytes that were stored and hashed.
+            "event": [dumps(event).decode() for event in events],
+        }
+    )
 
 
 def _arrivals(chunks: list[dict[str, Any]]) -> Iterator[tuple[int, int]]:
@@ -32,39 +62,13 @@ def _arrivals(chunks: list[dict[str, Any]]) -> Iterator[tuple[int, int]]:
             yield chunk["chunk_seq"], chunk["received_at_us"]
 
 
-def _row(index: int, event: dict[str, Any], chunk_seq: int, received_at_us: int) -> dict[str, Any]:
-    exit_code = event.get("exit_code")
-    causes = event.get("caused_by")
-    return {
-        "chain_index": index,
-        "seq": _count(event, "seq") or 0,
-        "event_id": event["id"],
-        "type": event["type"],
-        "ts_client": _count(event, "ts_client_us") or 0,
-        "received_at": received_at_us,
-        "chunk_seq": chunk_seq,
-        "caused_by": [cause for cause in causes if isinstance(cause, str)] if isinstance(causes, list) else [],
-        "file_path": _text(event, "file_path"),
-        "author": _text(event, "author"),
-        "command": _text(event, "command"),
-        "exit_code": exit_code if isinstance(exit_code, int) and -INT64 <= exit_code < INT64 else None,
-        "duration_us": _count(event, "duration_us"),
-        "framework": _text(event, "framework"),
-        "passed": _count(event, "passed") or 0,
-        "failed": _count(event, "failed") or 0,
-        "skipped": _count(event, "skipped") or 0,
-        "errors": _count(event, "errors") or 0,
-        "commit_sha": _text(event, "sha"),
-        # Canonical JSON has one spelling: these are the bytes that were stored and hashed.
-        "event": dumps(event).decode(),
-    }
+def _causes(causes: object) -> Sequence[str]:
+    return [cause for cause in causes if isinstance(cause, str)] if isinstance(causes, list) else NO_CAUSES
 
 
-def _text(event: dict[str, Any], name: str) -> str:
-    value = event.get(name)
-    return value if isinstance(value, str) else ""
+def _texts(events: list[dict[str, Any]], name: str) -> list[str]:
+    return [text if isinstance(text := event.get(name), str) else "" for event in events]
 
 
-def _count(event: dict[str, Any], name: str) -> int | None:
-    value = event.get(name)
-    return value if isinstance(value, int) and 0 <= value < INT64 else None
+def _counts(events: list[dict[str, Any]], name: str, absent: int | None) -> list[int | None]:
+    return [count if isinstance(count := event.get(name), int) and 0 <= count < INT64 else absent for event in events]

@@ -4,7 +4,7 @@ Tables come in the order in which they must be inserted: what a view looks throu
 together with all its events, and a validation with all its tests.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,10 +32,10 @@ from schemas.records import (
     TraceJudged,
     TraceValidated,
 )
+from sinks.columns import Columns, Row
 from sinks.event_rows import event_rows
 
-Row = dict[str, Any]
-Rows = dict[str, list[Row]]
+Rows = dict[str, Collection[Row]]
 """Table -> rows; every row of a table has the same columns in the same order. Times are integers, as columns want."""
 
 
@@ -61,7 +61,7 @@ def rows_of(record: Record, position: Position, document: dict[str, Any] | None 
         source = _source(record, position) if tables else {}
     except (LookupError, TypeError, ValueError, AttributeError) as error:
         raise Invalid(f"{type(record).__name__} cannot become rows: {error!r}") from error
-    return {table: [row | source for row in rows] for table, rows in tables.items()}
+    return {table: Columns.of(rows).beside(source) if rows else [] for table, rows in tables.items()}
 
 
 def _source(record: Any, position: Position) -> Row:
@@ -108,7 +108,7 @@ def _erased(record: TraceErased, _document: object) -> Rows:
 def _assembled(record: TraceAssembled, document: dict[str, Any]) -> Rows:
     identity = {"trace_id": record.trace_id, "revision": record.revision, "project": record.project}
     return {
-        "events": [identity | row for row in event_rows(document)],
+        "events": event_rows(document).beside(identity, front=True) if document["events"] else [],
         "traces": [identity | _trace(record, document)],
     }
 

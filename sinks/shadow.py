@@ -17,6 +17,7 @@ from aiokafka.errors import KafkaError
 from aiokafka.structs import TopicPartition
 
 from pipeline.clickhouse import QueryFailed
+from pipeline.collector import spare_the_collector
 from pipeline.errors import Explained, Invalid, Retryable
 from pipeline.replay import Hole
 from pipeline.s3store import open_store
@@ -88,6 +89,7 @@ def main() -> None:
     parser.add_argument("--until-ms", type=int)
     given = parser.parse_args()
     logs_beside_results()
+    spare_the_collector()
     request = Request(tuple(given.topic), given.since_ms, given.until_ms)
     try:
         store, kafka = open_store(load(ObjectStoreSettings)), load(KafkaSettings)

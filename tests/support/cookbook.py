@@ -103,7 +103,8 @@ def _records(told: Iterable[Assembled], ended: list[Assembled]) -> Iterator[Reco
 
 def _insert(clickhouse: ClickHouse, rows: Rows, offset: int) -> None:
     for row in rows.get("traces", []):
-        row["inserted_at"] = row["closed_at"] + QUERYABLE_US + row["event_count"] * ROW_US
+        queryable_at = row["closed_at"] + QUERYABLE_US + row["event_count"] * ROW_US
+        rows = {**rows, "traces": [{**row, "inserted_at": queryable_at}]}
     block = block_of("topic", 0, [Entry(offset, rows)])
     for table, of_table in block.rows.items():
         clickhouse.insert(table, *columns(of_table), block.token(table))
