@@ -7,7 +7,7 @@ rows come out again.
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -32,6 +32,7 @@ TEXTS = ("output", "text", "observation", "command")
 TEMPLATES = "templates"
 FILL = Path(__file__).with_suffix(".sql")
 DAYS, FOREVER_DAYS = 90, 20_000
+AT_ONCE = 20_000
 
 
 def fill(settings: ClickHouseSettings, events: int) -> tuple[int, int]:
@@ -46,12 +47,22 @@ def fill(settings: ClickHouseSettings, events: int) -> tuple[int, int]:
     mean = sum(one.latest.event_count for one in made) / len(made)
     clickhouse = ClickHouse(settings)
     traces = round(events / mean / 0.99)  # 2 % are open and have no events yet, 1 % have two revisions
-    first_ms = now_us() // 1000 - DAYS * 86_400_000
-    given = {"traces": traces, "templates": len(made), "source": TEMPLATES, "began_us": MONDAY_US, "first_ms": first_ms}
-    for statement in split(FILL.read_text()):
-        clickhouse.command(re.sub(r"@(\w+)", lambda name: str(given[name[1]]), statement))
+    given = {
+        "traces": traces,
+        "templates": len(made),
+        "source": TEMPLATES,
+        "began_us": MONDAY_US,
+        "first_ms": now_us() // 1000 - DAYS * 86_400_000,
+    }
+    for first in range(0, traces, AT_ONCE):
+        _run(clickhouse, given | {"first": first, "count": min(AT_ONCE, traces - first)})
     clickhouse.close()
     return traces, len(made)
+
+
+def _run(clickhouse: ClickHouse, given: Mapping[str, object]) -> None:
+    for statement in split(FILL.read_text()):
+        clickhouse.command(re.sub(r"@(\w+)", lambda name: str(given[name[1]]), statement))
 
 
 def templates() -> list[Assembled]:

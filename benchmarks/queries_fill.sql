@@ -1,7 +1,8 @@
 -- What benchmarks.queries asks, made of @templates templates in the database @source. `plan` says of each trace what it
 -- is to be: 2 % are open, 2 % were given up, 1 % have a second revision. Hashes of its number decide.
+-- The script makes the traces from number @first on, @count of them, and is run for each slice of them.
 
-CREATE VIEW plan AS
+CREATE OR REPLACE VIEW plan AS
 WITH cityHash64(number) AS hash
 SELECT
     number,
@@ -21,10 +22,10 @@ SELECT
     cityHash64(number, 7) % 100 = 0 AS late,
     fromUnixTimestamp64Milli(toInt64(minted_ms), 'UTC') AS minted_at,
     toInt64(minted_ms) * 1000 - @began_us AS shift_us
-FROM numbers(@traces);
+FROM numbers(@first, @count);
 
 -- A revision of a trace; the two of a late one are at different offsets of the log.
-CREATE VIEW revisions AS
+CREATE OR REPLACE VIEW revisions AS
 SELECT *, arrayJoin(if(late, [1, 2], [1])) AS revision, number * 10 + revision AS source_offset
 FROM plan
 WHERE outcome != 'open';
@@ -59,12 +60,12 @@ FROM revisions AS p INNER JOIN @source.traces AS t ON t.source_offset = p.templa
 
 -- What stands in the log twice, further on the second time.
 INSERT INTO events
-SELECT * REPLACE (source_offset + 5 AS source_offset, source_partition + 100 AS source_partition)
-FROM events WHERE cityHash64(trace_id) % 1000 = 0;
+SELECT * REPLACE (source_offset + 5 AS source_offset)
+FROM events WHERE trace_id IN (SELECT trace_id FROM plan WHERE number % 1000 = 77);
 
 INSERT INTO traces
 SELECT * REPLACE (source_offset + 5 AS source_offset)
-FROM traces WHERE cityHash64(trace_id) % 1000 = 0;
+FROM traces WHERE trace_id IN (SELECT trace_id FROM plan WHERE number % 1000 = 77);
 
 INSERT INTO trace_progress (trace_id, project, participant_id, stage, at, minted_at, source_topic, source_partition, source_offset)
 SELECT trace_id, project, if(stage = 'received', participant_id, ''), stage,
@@ -72,14 +73,14 @@ SELECT trace_id, project, if(stage = 'received', participant_id, ''), stage,
 FROM plan
 ARRAY JOIN multiIf(outcome = 'open', ['received'], outcome = 'abandoned', ['received', 'expired'], ['received', 'completed']) AS stage;
 
-CREATE VIEW validated AS
+CREATE OR REPLACE VIEW validated AS
 SELECT *, cityHash64(number, revision, 8) % 100 AS lot, arrayJoin(if(number % 50 = 0, ['live', 'again'], ['live'])) AS run_id,
     multiIf(lot < 45, 'fixed', lot < 70, 'not_fixed', lot < 80, 'regressed', lot < 83, 'flaky', lot < 95, 'unverifiable', lot < 98, 'timeout', 'infra_failure') AS verdict,
     source_offset * 2 + (run_id = 'again') AS validation_offset
 FROM revisions
 WHERE cityHash64(number, 9) % 100 < 95;
 
-CREATE VIEW tests AS
+CREATE OR REPLACE VIEW tests AS
 SELECT *, arrayJoin(range(25)) AS test, cityHash64(number, test, 10) % 1000 AS luck,
     multiIf(test = 0 AND verdict = 'fixed', 'fail_to_pass', verdict = 'regressed' AND luck < 60, 'pass_to_fail', luck < 20, 'fail_to_fail', 'pass_to_pass') AS category,
     concat('tests/test_', toString(cityHash64(template, test) % 60), '.py::test_', toString(cityHash64(template, test) % 900)) AS test_id
@@ -112,7 +113,7 @@ SELECT trace_id, revision, run_id, project, concat('sha256:', lower(hex(SHA256(t
     minted_at, 'trace-validated', number % 24, validation_offset
 FROM validated;
 
-CREATE VIEW judged AS
+CREATE OR REPLACE VIEW judged AS
 SELECT *, arrayJoin(arrayConcat(
         ['live'], if(cityHash64(number, 11) % 100 < 40, ['gpt-trial'], []), if(cityHash64(number, 12) % 100 < 30, ['rubric-1.1-trial'], []),
         if(number % 400 = 0, ['human-ann', 'human-bob'], []), if(number % 10 = 0, ['first-try'], []))) AS run_id,

@@ -38,6 +38,16 @@ class Partition:
         """A block that was planned earlier is not complete yet; it must not be kept from the rest of its records."""
         return self._planned is not None and self.block is None
 
+    @property
+    def full(self) -> bool:
+        """There are entries enough for a block."""
+        return self.rows >= MAX_ROWS or self.size >= MAX_BYTES
+
+    @property
+    def takes(self) -> bool:
+        """More records may be opened: while a block waits for ClickHouse the others stay as small as they came."""
+        return not self.block and (self.recovering or not self.full)
+
     def recover(self, planned: int | None) -> None:
         """What the last commit said: the last offset of a block that may be half inserted, or None."""
         self._planned = planned
@@ -79,8 +89,7 @@ class Partition:
             return 0
         if self._planned is not None and self._entries and self._entries[0].offset <= self._planned:
             return planned_prefix(self._entries, self._planned)
-        full = self.rows >= MAX_ROWS or self.size >= MAX_BYTES
         spent = self._spent_until > now + (BURST - 1) * INTERVAL_S
-        if spent or (now < self._due and not full):
+        if spent or (now < self._due and not self.full):
             return 0
         return prefix(self._entries)

@@ -99,12 +99,14 @@ class Sink:
 
     def room(self) -> int:
         states = self._partitions.values()
-        if any(state.block for state in states):
+        if any(state.block for state in states) or self._full():
             return 0  # the loop polls again at once, and nothing piles up while ClickHouse is away
-        held = [state for state in states if not state.recovering]
-        if sum(state.rows for state in held) >= 2 * MAX_ROWS or sum(state.size for state in held) >= 2 * MAX_BYTES:
-            return 0
         return BATCH - sum(len(state.raw) for state in states)
+
+    def _full(self) -> bool:
+        """Whether there are rows enough in memory; those of a block that must be completed first do not count."""
+        held = [state for state in self._partitions.values() if not state.recovering]
+        return sum(state.rows for state in held) >= 2 * MAX_ROWS or sum(state.size for state in held) >= 2 * MAX_BYTES
 
     async def submit(self, record: ConsumerRecord) -> None:
         self._partitions[TopicPartition(record.topic, record.partition)].raw.append(record)
@@ -132,8 +134,10 @@ class Sink:
         return state.inserted()
 
     async def _prepare(self, state: Partition) -> None:
-        """Turn records into entries, as far as the object store is there to open their documents."""
-        while state.raw and not state.opening.waiting(time.monotonic()):
+        """Turn records into entries, as far as there is room for what they unpack to, and the object store is there."""
+        while state.raw and state.takes and not state.opening.waiting(time.monotonic()):
+            if self._full() and not state.recovering:
+                break
             try:
                 entry = await self._entry(state.raw[0])
             except Retryable as error:
