@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 import zstandard
@@ -32,7 +33,7 @@ def _large(trace_id: str) -> TraceAssembled:
     """A small record that is a document of two megabytes when it is opened."""
     document = document_of(trace_id, EVENTS)
     content = dumps({**document, "events": [{**event, "text": "x" * TEXT} for event in document["events"]]})
-    sealed = {"document": zstandard.compress(content), "document_digest": digest(content)}
+    sealed: dict[str, Any] = {"document": zstandard.compress(content), "document_digest": digest(content)}
     return finished(trace_id, EVENTS, document_size=len(content), **sealed)
 
 
