@@ -20,7 +20,8 @@ from urllib.parse import urlsplit
 import clickhouse_connect
 from clickhouse_connect.driver.client import Client
 
-from benchmarks.queries_fill import fill
+from benchmarks.peers.servers import Server
+from benchmarks.queries_fill import FOREVER_DAYS, fill
 from deploy.embedded.ports import free_port
 from pipeline.clickhouse import ClickHouse
 from pipeline.settings import ClickHouseSettings
@@ -43,10 +44,11 @@ FROM system.parts WHERE active AND database = 'telemetry' GROUP BY table ORDER B
 
 @dataclass(frozen=True)
 class Asked:
-    """What a recipe took. `selected`: parts and granules of all its reads, `index of all`."""
+    """What a recipe took, `cpu_s` by the engine. `selected`: parts and granules of all its reads, `selected/of all`."""
 
     name: str
     seconds: float
+    cpu_s: float
     answer_rows: int
     read_rows: int
     read_bytes: int
@@ -54,18 +56,19 @@ class Asked:
 
 
 @contextmanager
-def served(folder: Path) -> Iterator[ClickHouseSettings]:
+def served(folder: Path) -> Iterator[tuple[ClickHouseSettings, Server]]:
     """The engine over the tables in this folder."""
     port = free_port()
     environment = {"CLICKHOUSE_PASSWORD": "", "CLICKHOUSE_ANALYST_PASSWORD": ANALYST_PASSWORD}
     command = clickhouse_command(port, folder / "data")
-    with running(command, folder / "engine.log", lambda: accepts_connections(port), environment, SETTLE_S):
-        yield ClickHouseSettings(
+    with running(command, folder / "engine.log", lambda: accepts_connections(port), environment, SETTLE_S) as process:
+        settings = ClickHouseSettings(
             clickhouse_url=f"http://127.0.0.1:{port}",
             clickhouse_database=DATABASE,
             clickhouse_analyst_password=ANALYST_PASSWORD,
-            retention_days=20_000,
+            retention_days=FOREVER_DAYS,
         )
+        yield settings, Server(port, (process.pid,))
 
 
 def settled(clickhouse: ClickHouse) -> None:
@@ -89,17 +92,19 @@ def analyst(settings: ClickHouseSettings) -> Client:
     )
 
 
-def asked(client: Client, owner: ClickHouse, recipe: Recipe, times: int) -> Asked:
+def asked(client: Client, owner: ClickHouse, served: Server, recipe: Recipe, times: int) -> Asked:
     """Ask it so many times."""
-    took = []
+    took, cpu = [], []
     for _ in range(times):
-        began = time.monotonic()
+        began, used_s = time.monotonic(), served.cpu_s()
         answer = client.query(recipe.statement, parameters=recipe.parameters)
         took.append(time.monotonic() - began)
+        cpu.append(served.cpu_s() - used_s)
     summary = answer.summary
     return Asked(
         recipe.path.stem,
         statistics.median(took),
+        statistics.median(cpu),
         len(answer.result_rows),
         int(summary.get("read_rows", 0)),
         int(summary.get("read_bytes", 0)),
@@ -130,22 +135,21 @@ def main() -> None:
     parser.add_argument("--recipe", action="append", default=[], metavar="NN", help="only these; all of them")
     args = parser.parse_args()
     logs_beside_results()
+    chosen = [one for one in recipes() if not args.recipe or one.path.stem[:2] in args.recipe]
     place = nullcontext(str(args.folder)) if args.folder else tempfile.TemporaryDirectory(prefix="prt-queries-")
     with place as name:
         folder = Path(name)
         folder.mkdir(parents=True, exist_ok=True)
         filled = (folder / "data").exists()
-        with served(folder) as settings:
+        with served(folder) as (settings, server):
             began = time.monotonic()
             if not filled:
                 traces, templates = fill(settings, args.events)
                 print(f"{traces:,} traces of {templates} templates, made in {time.monotonic() - began:.0f} s")
-            measure(
-                settings, [one for one in recipes() if not args.recipe or one.path.stem[:2] in args.recipe], args.times
-            )
+            measure(settings, server, chosen, args.times)
 
 
-def measure(settings: ClickHouseSettings, chosen: list[Recipe], times: int) -> None:
+def measure(settings: ClickHouseSettings, server: Server, chosen: list[Recipe], times: int) -> None:
     """Ask them all and print what was found."""
     owner, client = ClickHouse(settings), analyst(settings)
     settled(owner)
@@ -153,15 +157,14 @@ def measure(settings: ClickHouseSettings, chosen: list[Recipe], times: int) -> N
         print(
             f"{table['table']:<16}{table['rows']:>12,} rows {table['parts']:>4} parts {table['bytes'] / 1e6:>9,.1f} MB"
         )
-    print(f"\n{'recipe':<28}{'seconds':>8}{'answer':>9}{'rows read':>13}{'MB read':>10}  parts and granules selected")
+    print(f"\n{'recipe':<28}{'s':>6}{'cpu s':>7}{'answer':>8}{'rows read':>12}{'MB':>7}  parts and granules selected")
     found = []
     for recipe in chosen:
-        one = asked(client, owner, recipe, times)
+        one = asked(client, owner, server, recipe, times)
         found.append(one)
+        read = f"{one.read_rows:>12,}{one.read_bytes / 1e6:>7,.0f}"
         print(
-            f"{one.name:<28}{one.seconds:>8.2f}{one.answer_rows:>9,}{one.read_rows:>13,}{one.read_bytes / 1e6:>10,.0f}"
-            f"  {one.selected}",
-            flush=True,
+            f"{one.name:<28}{one.seconds:>6.2f}{one.cpu_s:>7.2f}{one.answer_rows:>8,}{read}  {one.selected}", flush=True
         )
     slow = [f"{one.name} {one.seconds:.2f}" for one in found if one.seconds > GOAL_S]
     print(f"\nabove {GOAL_S} s: {', '.join(slow) or 'none'}; load {os.getloadavg()[0]:.1f}")

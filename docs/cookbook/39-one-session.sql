@@ -10,6 +10,5 @@ SELECT e.seq AS seq,
        e.exit_code AS exit_code,
        e.caused_by AS caused_by
 FROM v1_events AS e
-JOIN v1_traces AS t ON t.trace_id = e.trace_id
-WHERE t.task_id = {task:String}
-ORDER BY t.created_at, e.chain_index
+WHERE e.trace_id IN (SELECT trace_id FROM v1_traces WHERE task_id = {task:String})
+ORDER BY e.trace_id, e.chain_index
