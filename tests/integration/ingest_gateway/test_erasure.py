@@ -14,6 +14,7 @@ from pipeline.clock import now_us
 from pipeline.ids import new_trace_id
 from schemas.records import Record, TraceCreated, TraceErased
 from schemas.topics import AUDIT_LOG
+from sinks.blocks import columns
 from sinks.erasure import enforce
 from sinks.rows import Position, rows_of
 from tests.integration.ingest_gateway.conftest import (
@@ -40,8 +41,7 @@ class Desk:
         """What the sink does with a record."""
         self._offset += 1
         for table, rows in rows_of(record, Position("trace-log", 0, self._offset), document).items():
-            columns = [[row[name] for row in rows] for name in rows[0]]
-            self._clickhouse.insert(table, list(rows[0]), columns, f"{table}-{self._offset}")
+            self._clickhouse.insert(table, *columns(rows), f"{table}-{self._offset}")
         enforce(self._clickhouse, [record.trace_id])  # type: ignore[union-attr]
 
     def finish(self, trace_id: str, participant: str = "p1") -> None:

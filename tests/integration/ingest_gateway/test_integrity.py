@@ -29,6 +29,7 @@ from pipeline.objectstore import FolderStore
 from pipeline.settings import ClickHouseSettings, KafkaSettings
 from pipeline.tiles import Tile
 from schemas.records import TraceCreated
+from sinks.blocks import columns
 from sinks.migrate import migrate
 from sinks.rows import Position, rows_of
 from tests.integration.ingest_gateway.conftest import Front, bearer, build, serving, until_ready
@@ -151,7 +152,7 @@ async def test_before_the_first_checkpoint_a_finished_trace_is_on_its_way(front:
 async def test_a_trace_that_the_notary_has_not_come_to_is_on_its_way(front: Front, clickhouse: ClickHouse) -> None:
     known = example(TraceCreated, new_trace_id(now_us() - 120_000_000), project="acme")
     for table, rows in rows_of(known, Position("trace-log", 0, 0)).items():
-        clickhouse.insert(table, list(rows[0]), [[row[name] for row in rows] for name in rows[0]], "t")
+        clickhouse.insert(table, *columns(rows), "t")
     answer = await front.http.get(f"/v1/traces/{known.trace_id}/bundle", headers=HEADERS)
     assert answer.status_code == 202
 

@@ -15,6 +15,7 @@ from pipeline.clock import now_us
 from pipeline.ids import new_trace_id
 from pipeline.settings import ClickHouseSettings, KafkaSettings
 from schemas.records import Record, TraceCreated, TraceJudged, TraceValidated
+from sinks.blocks import columns
 from sinks.rows import Position, rows_of
 from tests.integration.ingest_gateway.conftest import ALPHA, BETA, Front, bearer, build, serving, until_ready
 from tests.support.finished import document_of, example, finished, fresh_id
@@ -32,10 +33,8 @@ class Shelf:
     def put(self, record: Record, document: dict[str, Any] | None = None) -> None:
         self._offset += 1
         for table, rows in rows_of(record, Position("trace-log", 0, self._offset), document).items():
-            columns = list(rows[0]) if rows else []
-            data = [[row[name] for row in rows] for name in columns]
             if rows:
-                self._clickhouse.insert(table, columns, data, f"{table}-{self._offset}")
+                self._clickhouse.insert(table, *columns(rows), f"{table}-{self._offset}")
 
     def finish(self, trace_id: str, project: str = "alpha", events: int = 5) -> None:
         self.put(example(TraceCreated, trace_id, project=project))

@@ -23,6 +23,7 @@ from pipeline.kafka import ensure_topics
 from pipeline.objectstore import artifact_key
 from pipeline.settings import ClickHouseSettings, KafkaSettings
 from schemas.records import AuditEntry, Record, TraceCreated
+from sinks.blocks import columns
 from sinks.migrate import migrate
 from sinks.rows import Position, rows_of
 from tests.integration.ingest_gateway.conftest import TRACE, Front, bearer, build, chunk, serving, until_ready
@@ -109,7 +110,7 @@ def _rows(clickhouse: ClickHouse, trace_id: str) -> None:
     )
     for offset, (record, document) in enumerate(made):
         for table, rows in rows_of(record, Position("trace-log", 0, offset), document).items():
-            clickhouse.insert(table, list(rows[0]), [[row[name] for row in rows] for name in rows[0]], f"t{offset}")
+            clickhouse.insert(table, *columns(rows), f"t{offset}")
 
 
 @pytest.fixture
