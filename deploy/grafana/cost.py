@@ -101,12 +101,13 @@ _OVER_TIME = (
     Panel(
         kind="timeseries",
         title="Tokens by model",
-        description="Tokens read and written, by model.",
+        description="Tokens read and written, by model; those of a panel together.",
         width=8,
         series="model",
         bars=True,
         sql="""
-            SELECT $__timeInterval(started_at) AS time, model, sum(prompt_tokens + completion_tokens) AS tokens
+            SELECT $__timeInterval(started_at) AS time, if(model = '', judge, model) AS model,
+                   sum(prompt_tokens + completion_tokens) AS tokens
             FROM v1_judgements
             WHERE calls > 0 AND $__timeFilter(started_at) AND PROJECTS(project)
             GROUP BY time, model
@@ -198,8 +199,9 @@ _WHERE = (
         width=14,
         units={"usd": "currencyUSD", "usd_each": "currencyUSD"},
         sql="""
-            SELECT project, run_id AS run, model, count() AS judgements, sum(j.calls) AS calls,
-                   sum(prompt_tokens) AS read, sum(completion_tokens) AS written, sum(cost_usd) AS usd,
+            SELECT project, run_id AS run, if(model = '', judge, model) AS model, count() AS judgements,
+                   sum(j.calls) AS calls, sum(prompt_tokens) AS read,
+                   sum(completion_tokens) AS written, sum(cost_usd) AS usd,
                    usd / nullIf(countIf(cost_usd IS NOT NULL), 0) AS usd_each, countIf(cost_usd IS NULL) AS unpriced
             FROM v1_judgements AS j
             WHERE j.calls > 0 AND $__timeFilter(started_at) AND PROJECTS(project)

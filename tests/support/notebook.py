@@ -14,7 +14,6 @@ from typing import Any
 import nbformat
 from nbclient import NotebookClient
 
-from pipeline.clock import now_us
 from pipeline.settings import ClickHouseSettings
 from tests.support.cookbook import filled
 from tests.support.data import PROJECT
@@ -81,7 +80,7 @@ def main() -> None:
         command, log = clickhouse_command(port, Path(folder) / "data"), Path(folder) / "clickhouse.log"
         environment = {"CLICKHOUSE_PASSWORD": "", "CLICKHOUSE_ANALYST_PASSWORD": ANALYST_PASSWORD}
         with running(command, log, lambda: accepts_connections(port), environment):
-            settings = filled(f"http://127.0.0.1:{port}", f"notebook_{now_us()}", ANALYST_PASSWORD)
+            settings = filled(f"http://127.0.0.1:{port}", "telemetry", ANALYST_PASSWORD)
             NOTEBOOK.write_text(nbformat.writes(executed(settings)) + "\n")  # type: ignore[no-untyped-call]
 
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from itertools import chain
 
 from deploy.embedded.clickhouse.accounts import Account
 from deploy.embedded.clickhouse.engine import Answer, Connection
 from deploy.embedded.clickhouse.failures import failure
+from deploy.embedded.clickhouse.native import KNOWN, framed
 from deploy.embedded.clickhouse.query_request import QueryRequest
 from deploy.embedded.clickhouse.refusals import READ_ONLY, refuse_change, refuse_multiple, refuse_outside
 from deploy.embedded.clickhouse.sessions import Sessions
@@ -47,7 +49,7 @@ class Execution:
             raise failure("QUERY_WAS_CANCELLED", "the client went away before the query began")
         answer = self._run(connection, stream=reads and not self.request.whole_result)
         resources.callback(answer.close)
-        return answer
+        return self._as_expected(answer)
 
     def _check(self, connection: Connection, outside: frozenset[str]) -> bool:
         """Raises Failure for what is refused; true when the statement only reads."""
@@ -60,6 +62,12 @@ class Execution:
         refuse_change(self.account, self.method, classification)
         refuse_outside(self.account, canonical, outside)
         return classification.name == READ_ONLY
+
+    def _as_expected(self, answer: Answer) -> Answer:
+        if self.format.upper() != "NATIVE" or self.request.protocol_version < KNOWN:
+            return answer
+        pieces = framed(chain([answer.first], answer.rest))
+        return Answer(next(pieces, b""), pieces, answer.totals)
 
     def _run(self, connection: Connection, *, stream: bool) -> Answer:
         if self.statement.input_format is not None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from deploy.embedded.clickhouse.failures import failure
 
 DEFAULT_FORMAT = "TabSeparated"
-_DEFAULT_SESSION_TIMEOUT_S = 60
+_DEFAULT_SESSION_TIMEOUT_S = "60"
 _SETTING_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.]*")
 
 # Parameters of the HTTP interface, not settings of the engine. `log_comment` is how this server finds its queries.
@@ -51,6 +51,7 @@ class QueryRequest:
     session_id: str | None
     session_timeout_s: int
     session_must_exist: bool
+    protocol_version: int
     whole_result: bool
     settings: Mapping[str, str]
     parameters: Mapping[str, str]
@@ -66,8 +67,9 @@ def query_request(pairs: Iterable[tuple[str, str]], headers: Mapping[str, str]) 
         database=given.get("database") or headers.get("x-clickhouse-database"),
         default_format=headers.get("x-clickhouse-format") or given.get("default_format") or DEFAULT_FORMAT,
         session_id=given.get("session_id") or None,
-        session_timeout_s=_seconds(given.get("session_timeout")),
+        session_timeout_s=_number("session timeout", given.get("session_timeout", _DEFAULT_SESSION_TIMEOUT_S)),
         session_must_exist=_is_on(given.get("session_check", "0")),
+        protocol_version=_number("client protocol version", given.get("client_protocol_version", "0")),
         whole_result=_is_on(given.get("wait_end_of_query", "0")),
         settings=_settings(given),
         parameters={name[6:]: value for name, value in given.items() if name.startswith("param_")},
@@ -82,11 +84,9 @@ def _settings(given: Mapping[str, str]) -> dict[str, str]:
     return {name: given[name] for name in names}
 
 
-def _seconds(text: str | None) -> int:
-    if text is None:
-        return _DEFAULT_SESSION_TIMEOUT_S
+def _number(what: str, text: str) -> int:
     if not text.isascii() or not text.isdigit():
-        raise failure("BAD_ARGUMENTS", f"Invalid session timeout: '{text}'")
+        raise failure("BAD_ARGUMENTS", f"Invalid {what}: '{text}'")
     return int(text)
 
 

@@ -23,7 +23,7 @@ from tests.support.stack import ANALYST_PASSWORD
 from tests.support.traces import SECOND_US
 
 pytestmark = pytest.mark.integration
-DATABASE = "dashboards_of_the_tests"
+DATABASE = "cookbook_of_the_tests"
 ALL_OF_IT = Viewer(
     since=datetime(2026, 3, 1, tzinfo=UTC),
     until=datetime(2026, 3, 7, 12, tzinfo=UTC),
@@ -87,6 +87,7 @@ def _fits(query: Query, columns: dict[str, str], rows: list[dict[str, Any]]) -> 
             series = query.node["fieldConfig"]["defaults"].get("displayName", "")
             assert texts == re.findall(r"labels\.(\w+)", series)
             assert numbers == names[1 + len(texts) :]
+            assert all(row[name] for row in rows for name in texts), "a series without a name"
         case "stat" | "bargauge":
             assert numbers == names
             assert len(rows) == 1

@@ -17,7 +17,7 @@ from tests.support.notebook import AGAIN, NOTEBOOK, PICTURE, TEXT, environment_o
 from tests.support.stack import ANALYST_PASSWORD
 
 pytestmark = pytest.mark.integration
-DATABASE = "notebook_of_the_tests"
+DATABASE = "cookbook_of_the_tests"
 
 
 @pytest.fixture(scope="module")

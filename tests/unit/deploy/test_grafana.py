@@ -20,6 +20,7 @@ from tests.support.data import PROJECT
 from tests.support.grafana import ALL, Query, Viewer, boards, filled_in, queries
 
 GRAFANA = yaml.safe_load((PROJECT / "docker-compose.kafka.yml").read_text())["services"]["grafana"]
+INSTALLED = "GF_PLUGINS_PREINSTALL_SYNC"
 PROVISIONING = FOLDER.parent / "provisioning"
 VIEWER = Viewer(
     since=datetime(2026, 3, 1, tzinfo=UTC),
@@ -114,7 +115,19 @@ def test_the_source_is_the_analyst_by_variables_that_compose_sets() -> None:
     named = {value[1:] for value in given.values() if value.startswith("$")}
     assert named == {name for name in GRAFANA["environment"] if not name.startswith("GF_")}
     assert {"CLICKHOUSE_ANALYST_USER", "CLICKHOUSE_ANALYST_PASSWORD"} <= named
-    assert GRAFANA["environment"]["GF_PLUGINS_PREINSTALL_SYNC"] == f"{source['type']}@{PLUGIN}"
+    assert GRAFANA["environment"][INSTALLED] == f"{source['type']}@{PLUGIN}"
+
+
+def test_the_command_for_the_embedded_stack_gives_the_same() -> None:
+    page = (PROJECT / "docs/dashboards.md").read_text()
+    command = page.partition("docker run")[2].partition("```")[0].replace("\\\n", " ")
+    given = dict(re.findall(r"-e (\w+)=(\S+)", command))
+    assert given.keys() == {name for name in GRAFANA["environment"] if name.startswith("CLICKHOUSE_")} | {INSTALLED}
+    assert given[INSTALLED] == GRAFANA["environment"][INSTALLED]
+    assert f":-{command.split()[-1]}}}" in GRAFANA["image"]
+    assert [volume for volume in GRAFANA["volumes"] if f'"{volume.replace("./", "$PWD/")}"' in command] == GRAFANA[
+        "volumes"
+    ][:2]
 
 
 def test_grafana_looks_where_compose_mounts_the_files() -> None:
