@@ -3,14 +3,14 @@
 What is to be exported is decided once, and kept in the folder: the ids in order. They are gone through in batches; a
 batch is on the disk before its checkpoint is, and what is there without a checkpoint is taken away at the next start.
 Just before its checkpoint every trace of a batch is asked for again: where one was erased meanwhile, or has another
-revision, the batch is written again without what was. Memory is one trace's events, two for pairs.
+revision, the batch is written again without what was. Memory is READ_BYTES of documents, or one unit that is larger.
 """
 
 from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from hashlib import blake2b
@@ -30,7 +30,9 @@ from pipeline.exports.splits import Splits
 from pipeline.exports.tally import Counts, Tally
 from pipeline.exports.view import Line, NotExportable, View
 
-BATCH, SWEEP = 50, 1000
+BATCH, SWEEP = 200, 1000
+READ_BYTES = 4 * 1024 * 1024
+"""Of documents whose events are read with one query: a query costs as much for one trace as for fifty."""
 _NO_MORE = "erased, or its consent or revision changed since"
 
 
@@ -44,8 +46,8 @@ class Source(Protocol):
     def views(self, ids: Collection[str], /) -> dict[str, View]:
         """These traces without their events; those that may not be exported are left out."""
 
-    def whole(self, view: View, tests: bool, /) -> View:
-        """The same with its events."""
+    def whole(self, views: Collection[View], tests: bool, /) -> Mapping[str, View]:
+        """The same with their events."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,25 +149,26 @@ class Export:
         found = source.views(set(_traces(batch)) - gone)
         remains = Remains()
         used: dict[str, View] = {}
-        for unit in batch:
-            views = [found[name] for name in unit.traces if name in found]
-            if len(views) < len(unit.traces):
-                tally.add("left out", _NO_MORE)
-                continue
-            try:
-                self._unit(source, unit, views, tally, remains)
-            except NotExportable as reason:
-                tally.add("left out", str(reason))
-            else:
-                used |= {view.id: view for view in views}
+        whole = [unit for unit in batch if all(name in found for name in unit.traces)]
+        if missing := len(batch) - len(whole):
+            tally.add("left out", _NO_MORE, missing)
+        for units in _together(whole, found):
+            read = source.whole([found[name] for name in dict.fromkeys(_traces(units))], self.form.tests)
+            for unit in units:
+                try:
+                    self._unit(unit, [read[name] for name in unit.traces], tally, remains)
+                except NotExportable as reason:
+                    tally.add("left out", str(reason))
+                else:
+                    used |= {name: found[name] for name in unit.traces}
         for rule, count in remains.counts.items():
             tally.add("remains", rule, count)
         return used
 
-    def _unit(self, source: Source, unit: Unit, views: list[View], tally: Tally, remains: Remains) -> None:
+    def _unit(self, unit: Unit, views: list[View], tally: Tally, remains: Remains) -> None:
         split = self._splits.of(unit.repo)
         series = f"{split}-attempt-{unit.attempt + 1:03}" if unit.attempt else split
-        whole = [self._presentable(source.whole(view, self.form.tests)) for view in views]
+        whole = [self._presentable(view) for view in views]
         for view in whole:
             if len(view.events) != view.trace["event_count"]:
                 raise NotExportable(_NO_MORE if not view.events else "events are missing or could not be read")
@@ -225,6 +228,21 @@ class Export:
 def _planned(line: bytes) -> Unit:
     traces, repo, attempt = orjson.loads(line)
     return Unit(tuple(traces), repo, attempt)
+
+
+def _together(units: Iterable[Unit], found: Mapping[str, View]) -> Iterator[list[Unit]]:
+    """The units in groups that are read at once."""
+    group: list[Unit] = []
+    sizes: dict[str, int] = {}
+    for unit in units:
+        own = {name: int(found[name].trace["document_size"]) for name in unit.traces}
+        if group and sum((sizes | own).values()) > READ_BYTES:
+            yield group
+            group, sizes = [], {}
+        group.append(unit)
+        sizes |= own
+    if group:
+        yield group
 
 
 def _traces(units: Iterable[Unit]) -> list[str]:

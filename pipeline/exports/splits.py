@@ -54,7 +54,10 @@ def repository(origin: str) -> str:
 
 def family(origin: str) -> str:
     """The last name of a repository, which a fork or mirror has too; that of a family is itself."""
-    return _SEPARATOR.split(repository(origin).rstrip("/\\:"))[-1]
+    before, name = None, origin
+    while name != before:
+        before, name = name, _SEPARATOR.split(repository(name).rstrip("/\\:"))[-1].strip()
+    return name
 
 
 def related(groups: Iterable[Iterable[str]]) -> Mapping[str, str]:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection
 from dataclasses import replace
 from typing import Any
 
+from pipeline.exports.running import READ_BYTES
 from pipeline.exports.view import View
 
 START_US = 1_760_000_000_000_000
@@ -54,6 +55,7 @@ def view(
         "start_commit": "4f2d8c1e9b7a6053d1c2e3f4a5b6c7d8e9f0a1b2",
         "environment": {"os": "linux"},
         "event_count": len(numbered),
+        "document_size": READ_BYTES // 6,
         "redactions": {"assignment": 2},
     }
     validation = {"verdict": verdict, "level": "verified" if verdict == "fixed" else ""} if verdict else None
@@ -85,7 +87,8 @@ class Stored:
             if name in self._views and name not in self.erased
         }
 
-    def whole(self, view: View, tests: bool, /) -> View:
-        """The same with its events."""
-        self.meanwhile(view.id)
-        return self._views[view.id]
+    def whole(self, views: Collection[View], tests: bool, /) -> dict[str, View]:
+        """The same with their events."""
+        for view in views:
+            self.meanwhile(view.id)
+        return {view.id: self._views[view.id] for view in views}

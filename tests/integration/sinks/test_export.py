@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -116,6 +117,22 @@ async def test_only_what_consent_allows_and_is_not_erased_is_exported(lab: Lab, 
     assert dumps(list(imported.session.events)) == dumps(document["events"])
 
 
+def test_a_fork_that_was_renamed_is_where_its_origin_is(lab: Lab, tmp_path: Path) -> None:
+    same, other = "a" * 40, "b" * 40
+    origins = {"h/acme/calc": same, "h/eve/adder": same, "h/eve/sums": other, "h/bob/adder": other, "h/x/none": ""}
+    _insert(
+        lab,
+        *(
+            _trace(one, document_of(one, 3), repo_origin=origin, start_commit=commit or None)
+            for one, (origin, commit) in zip((fresh_id() for _ in origins), origins.items(), strict=True)
+        ),
+    )
+    done = _export(lab, tmp_path / "out", "--format", "chat", "--where", "repo_origin != 'h/eve/adder'")
+    assert done.returncode == 0, done.stderr
+    planned = [json.loads(line) for line in (tmp_path / "out" / ".export" / "plan.jsonl").read_text().splitlines()]
+    assert sorted(repo for _, repo, _ in planned) == ["adder", "adder", "adder", "h/x/none"]
+
+
 async def test_pairs_are_of_one_task(lab: Lab, tmp_path: Path) -> None:
     good, bad, other = fresh_id(), fresh_id(), fresh_id()
     events = example_document()["events"]
@@ -150,21 +167,57 @@ async def test_pairs_are_of_one_task(lab: Lab, tmp_path: Path) -> None:
     assert len(list((tmp_path / "ctrf").glob("reports/*/*.json"))) == 9
 
 
-def test_killed_it_goes_on_to_the_end(lab: Lab, tmp_path: Path) -> None:
-    ids = [fresh_id() for _ in range(230)]
-    _insert(lab, *(_trace(one, document_of(one, 3), repo_origin=f"r{number % 9}") for number, one in enumerate(ids)))
-    folder, options = tmp_path / "out", ("--format", "chat", "--splits", "60/20/20", "--seed", "3")
+def _stored(lab: Lab, many: int) -> list[str]:
+    """So many traces of nine repositories."""
+    ids = [fresh_id() for _ in range(many)]
+    of = [{"repo_origin": f"r{number % 9}", "start_commit": f"{number % 9:040x}"} for number in range(many)]
+    _insert(lab, *(_trace(one, document_of(one, 3), **repo) for one, repo in zip(ids, of, strict=True)))
+    return ids
+
+
+def _killed(lab: Lab, folder: Path, options: tuple[str, ...], when: Callable[[], bool]) -> None:
+    """An export that is killed as soon as that holds."""
     process = subprocess.Popen(
         _command(lab, folder, *options), env=_environment(lab), cwd=ROOT, stderr=subprocess.DEVNULL
     )
     deadline = time.monotonic() + 60
-    while not (folder / ".export" / "state.json").exists():
+    while not when():
         assert process.poll() is None
         assert time.monotonic() < deadline
-        time.sleep(0.005)
+        time.sleep(0.001)
     process.send_signal(signal.SIGKILL)
     process.wait()
     assert not (folder / "README.md").exists()
+
+
+def _bytes(folder: Path) -> dict[str, bytes]:
+    files = [path for path in folder.glob("[!.]*/**/*") if path.is_file() and path.suffix != ".parquet"]
+    return {str(path.relative_to(folder)): path.read_bytes() for path in [*files, folder / "README.md"]}
+
+
+@pytest.mark.parametrize("name", ["chat", pytest.param("atif", marks=pytest.mark.slow)])
+def test_killed_in_a_batch_and_after_one_it_is_the_same_export_byte_for_byte(
+    lab: Lab, tmp_path: Path, name: str
+) -> None:
+    _stored(lab, 450)
+    options = ("--format", name, "--keep-participants", "--splits", "60/20/20")
+    whole, cut = tmp_path / "whole", tmp_path / "cut"
+    assert _export(lab, whole, *options).returncode == 0
+    state = cut / ".export" / "state.json"
+    _killed(lab, cut, options, lambda: any(path.is_file() and path.stat().st_size for path in cut.glob("[!.]*/**/*")))
+    began = state.read_bytes() if state.exists() else b""
+    _killed(lab, cut, options, lambda: state.exists() and state.read_bytes() != began)
+    done = _export(lab, cut, *options)
+    assert done.returncode == 0, done.stderr
+    assert ", 0 written before" not in done.stderr
+    assert _bytes(cut) == _bytes(whole)
+    assert len(_bytes(cut)) > 3
+
+
+def test_killed_it_goes_on_to_the_end(lab: Lab, tmp_path: Path) -> None:
+    ids = _stored(lab, 450)
+    folder, options = tmp_path / "out", ("--format", "chat", "--splits", "60/20/20", "--seed", "3")
+    _killed(lab, folder, options, (folder / ".export" / "state.json").exists)
     other = _export(lab, folder, "--format", "chat")
     assert (other.returncode, "other options" in other.stderr) == (2, True)
     _insert(lab, (example(TraceErased, ids[0]), None), (example(TraceErased, ids[-1]), None))

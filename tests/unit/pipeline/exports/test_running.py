@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import tracemalloc
+from collections.abc import Collection
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -12,9 +13,10 @@ from typing import Any
 import pytest
 import yaml
 
+from pipeline.exports import running
 from pipeline.exports.formats import FORMATS
 from pipeline.exports.reading import Unit
-from pipeline.exports.running import BATCH, Asked, Export, OtherExport
+from pipeline.exports.running import Asked, Export, OtherExport
 from pipeline.exports.splits import NAMES, Splits, repository
 from pipeline.exports.view import View
 from tests.support.exports import Stored, view
@@ -27,8 +29,15 @@ ASKED = Asked(
     seed=4,
     keep_participants=False,
 )
+BATCH = 50
 MANY = [view(number, participant_id=f"p-{number % 3}") for number in range(2 * BATCH + 20)]
 UNITS = [Unit((one.id,), one.trace["repo_origin"]) for one in MANY]
+
+
+@pytest.fixture(autouse=True)
+def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that few views are several batches."""
+    monkeypatch.setattr(running, "BATCH", BATCH)
 
 
 class Cut(BaseException):
@@ -197,8 +206,8 @@ def test_memory_does_not_grow_with_the_traces(tmp_path: Path) -> None:
             def views(self, ids: Any, /) -> dict[str, View]:
                 return {name: replace(view(int(name[6:], 16)), events=()) for name in ids}
 
-            def whole(self, one: View, tests: bool, /) -> View:
-                return view(int(one.id[6:], 16))
+            def whole(self, views: Collection[View], tests: bool, /) -> dict[str, View]:
+                return {one.id: view(int(one.id[6:], 16)) for one in views}
 
         work = export(tmp_path / str(many))
         tracemalloc.start()
