@@ -12,7 +12,13 @@ from urllib3.exceptions import HTTPError
 from pipeline.errors import Retryable
 from pipeline.settings import ClickHouseSettings
 
-INSERT_SETTINGS = {"async_insert": 0, "insert_deduplicate": 1}
+INSERT_SETTINGS = {
+    "async_insert": 0,
+    "insert_deduplicate": 1,
+    # A block that its table has, because a crash came between table and aggregate, still goes to the aggregates: they
+    # take anything twice.
+    "deduplicate_blocks_in_dependent_materialized_views": 1,
+}
 # Codes of a server that is starting, stopping, full or slow: not the fault of the statement.
 PASSING_CODES = ("Code: 159.", "Code: 202.", "Code: 209.", "Code: 210.", "Code: 241.", "Code: 252.", "Code: 236.")
 

@@ -48,7 +48,7 @@ INTEGRITY_LOG = Topic(
     ("LeafAppended", "CheckpointSigned"),
     "-",
     ("notary",),
-    ("notary",),
+    ("notary", "sinks"),
     partitions=(1, 1),
     retention_ms=-1,
 )

@@ -1,7 +1,8 @@
 """Brings the ClickHouse schema to a step: `python -m sinks.migrate [--to N]`; 0 is the empty database.
 
 Every statement may be run twice, and a step is recorded when all of it is done: one that was cut short is taken again.
-Waits for ClickHouse for a minute, then gives up with its last answer.
+One migrator is at work at a time; others wait for it, and find nothing left to do. Waits for ClickHouse for a minute,
+then gives up with its last answer.
 """
 
 import argparse
@@ -12,6 +13,7 @@ from pipeline.clock import now_us
 from pipeline.errors import Retryable
 from pipeline.settings import ClickHouseSettings, LogSettings, load
 from pipeline.telemetry import configure_logs, logger
+from sinks.migration_lock import Lock, LockLost, locked
 from sinks.statements import split
 from sinks.steps import BadMigration, Step, choose, read_steps
 
@@ -38,16 +40,24 @@ log = logger(__name__)
 def migrate(settings: ClickHouseSettings, target: int | None = None, wait_s: float = WAIT_S) -> list[str]:
     """Go up or down to `target` (None: the newest step); what was done, in words.
 
-    Raises BadMigration where files and database disagree, Retryable when ClickHouse stays away for `wait_s` seconds.
+    Raises BadMigration where files and database disagree, Retryable when ClickHouse stays away for `wait_s` seconds or
+    another migration does not end, LockLost when another took over from this one.
     """
     _create_database(settings, time.monotonic() + wait_s)
     clickhouse = ClickHouse(settings)
     try:
         clickhouse.command(LEDGER)
-        applied = {row["step"]: row["checksum"] for row in clickhouse.rows(APPLIED)}
-        return [_take(clickhouse, step, up, settings) for step, up in choose(read_steps(), applied, target)]
+        if not _left(clickhouse, target):
+            return []
+        with locked(clickhouse, settings) as lock:
+            return [_take(lock, step, up, settings) for step, up in _left(clickhouse, target)]
     finally:
         clickhouse.close()
+
+
+def _left(clickhouse: ClickHouse, target: int | None) -> list[tuple[Step, bool]]:
+    applied = {row["step"]: row["checksum"] for row in clickhouse.rows(APPLIED)}
+    return choose(read_steps(), applied, target)
 
 
 def _create_database(settings: ClickHouseSettings, deadline: float) -> None:
@@ -66,14 +76,30 @@ def _create_database(settings: ClickHouseSettings, deadline: float) -> None:
         server.close()
 
 
-def _take(clickhouse: ClickHouse, step: Step, up: bool, settings: ClickHouseSettings) -> str:
+def _take(lock: Lock, step: Step, up: bool, settings: ClickHouseSettings) -> str:
+    clickhouse = lock.clickhouse
     for statement in split(step.up if up else step.down):
-        clickhouse.command(statement.replace("{retention_days}", str(settings.retention_days)))
+        lock.check()
+        clickhouse.command(_filled(statement, settings))
+    lock.check()
     entry = {"step": step.number, "name": step.name, "checksum": step.checksum, "up": up, "at": now_us()}
     clickhouse.insert("schema_migrations", list(entry), [[value] for value in entry.values()], token="")
     done = f"{'took' if up else 'took back'} step {step.number} ({step.name})"
     log.info(done)
     return done
+
+
+def _filled(statement: str, settings: ClickHouseSettings) -> str:
+    """The statement for this server: what stands in single quotes in it is escaped as strings are."""
+    given = {
+        "retention_days": str(settings.retention_days),
+        "database": settings.clickhouse_database,
+        "clickhouse_user": settings.clickhouse_user,
+        "clickhouse_password": settings.clickhouse_password,
+    }
+    for name, value in given.items():
+        statement = statement.replace(f"{{{name}}}", value.replace("\\", "\\\\").replace("'", "\\'"))
+    return statement
 
 
 def main() -> None:
@@ -86,7 +112,7 @@ def main() -> None:
     configure_logs("migrate", load(LogSettings).log_level)
     try:
         migrate(load(ClickHouseSettings), target)
-    except (BadMigration, Retryable) as error:
+    except (BadMigration, LockLost, Retryable) as error:
         raise SystemExit(f"The schema was not migrated: {error}") from None
 
 

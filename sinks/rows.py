@@ -11,13 +11,16 @@ from typing import Any
 from pipeline.canonical import dumps
 from pipeline.errors import Invalid
 from pipeline.ids import minted_at_us
+from pipeline.merkle import HASH_BYTES
 from schemas.codec import plain
 from schemas.records import (
     ApiKeyRecorded,
     ArtifactStored,
     AuditEntry,
+    CheckpointSigned,
     EventRejected,
     EventsAppended,
+    LeafAppended,
     ProjectPolicy,
     Record,
     RunManifest,
@@ -302,6 +305,49 @@ def _promoted(record: RunPromoted, _document: object) -> Rows:
     return {"promotions": [row]}
 
 
+def _ruled(record: ProjectPolicy, _document: object) -> Rows:
+    row = {
+        "project": record.project,
+        "consent": record.consent,
+        "redact": list(record.redact),
+        "recorded_by": record.recorded_by,
+        "recorded_at": record.recorded_at_us,
+    }
+    return {"policies": [row]}
+
+
+def _leaf(record: LeafAppended, _document: object) -> Rows:
+    row = {
+        "trace_id": record.trace_id,
+        "revision": record.revision,
+        "kind": record.kind,
+        "leaf_hash": _hash(record.leaf_hash),
+        "record_topic": record.source_topic,
+        "record_partition": record.source_partition,
+        "record_offset": record.source_offset,
+        "appended_at": record.appended_at_us,
+    }
+    return {"leaves": [row]}
+
+
+def _checkpoint(record: CheckpointSigned, _document: object) -> Rows:
+    row = {
+        "origin": record.origin,
+        "tree_size": record.tree_size,
+        "root_hash": _hash(record.root_hash),
+        "note": record.note,
+        "signed_at": record.signed_at_us,
+    }
+    return {"checkpoints": [row]}
+
+
+def _hash(value: bytes) -> bytes:
+    # The notary passes over a leaf of another length, so it has no place in the tree; ClickHouse would fill it up.
+    if len(value) != HASH_BYTES:
+        raise ValueError(f"a hash has {HASH_BYTES} bytes, not {len(value)}")
+    return value
+
+
 ROWS: dict[type[Record], Callable[[Any, Any], Rows]] = {
     TraceCreated: _created,
     EventsAppended: _nothing,  # events are told from finished revisions only
@@ -317,7 +363,9 @@ ROWS: dict[type[Record], Callable[[Any, Any], Rows]] = {
     RunManifest: _planned,
     RunStateChanged: _run_changed,
     RunPromoted: _promoted,
+    LeafAppended: _leaf,
+    CheckpointSigned: _checkpoint,
     ApiKeyRecorded: _nothing,  # who may do what is nothing for analysts
-    ProjectPolicy: _nothing,
+    ProjectPolicy: _ruled,
     TokenRevoked: _nothing,
 }

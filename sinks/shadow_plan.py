@@ -29,10 +29,26 @@ FED_BY: dict[str, frozenset[str]] = {
     "runs": frozenset({"control"}),
     "run_states": frozenset({"control"}),
     "promotions": frozenset({"control"}),
+    "policies": frozenset({"control"}),
+    "leaves": frozenset({"integrity-log"}),
+    "checkpoints": frozenset({"integrity-log"}),
     "dead_letters": DEAD_LETTERS,
 }
 """Table -> the topics whose records become its rows. In the order in which tables are exchanged: what a view looks
 through comes last. `erased_heads` is in none: it is made when rows go, and cannot be made again."""
+AGGREGATES = {
+    "agg_events": "events",
+    "agg_progress": "trace_progress",
+    "agg_traces": "traces",
+    "agg_validations": "validations",
+    "agg_judgements": "judgements",
+    "rubric_weights": "judgements",
+    "leaf_hashes": "leaves",
+}
+"""Table of states -> the table from whose rows a materialized view makes them, in either database by itself: views
+follow names, so that each pair is exchanged with that of its table."""
+KEPT_AGGREGATES = frozenset({"rubric_weights", "leaf_hashes"})
+"""Those that outlive the rows they were made of."""
 BUCKETS = 64
 KEYS_SHOWN = 5
 MARGIN_S = 3600
@@ -61,6 +77,15 @@ def tables_of(topics: Collection[str]) -> list[str]:
         return whole
     needed = sorted({", ".join(sorted(feeding)) for feeding in FED_BY.values() if feeding & set(topics)})
     raise ValueError(f"no table is made of {', '.join(topics)} alone; together make one: {' | '.join(needed)}")
+
+
+def exchanged(tables: Collection[str]) -> list[str]:
+    """What is exchanged for these tables, in order: aggregates before the tables that they are made from.
+
+    A row that comes in between goes into the former table and the new aggregate; it is put into the new table
+    afterwards, and into the aggregate once more, which changes nothing.
+    """
+    return [*(name for name, source in AGGREGATES.items() if source in tables), *tables]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,9 +1,10 @@
 """One rebuild: built beside the live tables, held against them, exchanged with them, dropped.
 
 The exchange loses nothing, with live sinks at work, because every row is made of a record that was in the log before:
-1. The shadow catches up, and gets what only the live tables can still have.
+1. The shadow catches up, and gets what only the live tables can still have; its aggregates follow by themselves.
 2. What the live group has committed is noted: so far the live tables are whole.
-3. Each pair of tables is exchanged at once. A sink's insert goes to the table that had the name when it began.
+3. Each pair of tables is exchanged at once, that of an aggregate before that of its table. A sink's insert goes to the
+   table that had the name when it began.
 4. The log's ends are read. What was inserted into the former tables stands before them; so the records from where the
    shadow was up to there are inserted once more, into the tables that are live now. Repeats are one row.
 5. The former tables, now the shadow's, go on from what was noted in 2: the same steps take them back.
@@ -36,7 +37,7 @@ from sinks.shadow_check import (
     tables,
     until_inserted,
 )
-from sinks.shadow_plan import Bounds, carried, shadow_of, tables_of, topics_of
+from sinks.shadow_plan import AGGREGATES, KEPT_AGGREGATES, Bounds, carried, exchanged, shadow_of, tables_of, topics_of
 from sinks.shadow_state import Memory, Purpose, State, placed, spelled
 from sinks.worker import GROUP
 
@@ -164,6 +165,9 @@ class ShadowRun:
         bounds = Bounds(await self._still(state), placed(state.ends), await self._held(state))
         for table in tables(self._live, self.live_name, tables_of(state.topics)):
             await asyncio.to_thread(self._shadow.command, carried(table, self.live_name, self.name, bounds))
+        for name in sorted(KEPT_AGGREGATES):
+            if AGGREGATES[name] in tables_of(state.topics):
+                self._shadow.command(f"INSERT INTO {self.name}.{name} SELECT * FROM {self.live_name}.{name}")
         self._live.command(f"INSERT INTO {self.live_name}.erased_heads SELECT * FROM {self.name}.erased_heads")
         erased = [row["trace_id"] for row in self._live.rows("SELECT DISTINCT trace_id FROM erasures")]
         await asyncio.to_thread(enforce, self._shadow, erased, self.live_name)
@@ -174,7 +178,7 @@ class ShadowRun:
         state = replace(
             state,
             phase="exchanging",
-            uuids={name: uuids[name] for name in tables_of(state.topics)},
+            uuids={name: uuids[name] for name in exchanged(tables_of(state.topics))},
             inserted=spelled({place: offset for place, offset in inserted.items() if place.topic in state.topics}),
         )
         self._memory.keep_state(state)

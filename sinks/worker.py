@@ -26,6 +26,7 @@ from schemas.records import TraceAssembled
 from schemas.topics import (
     AUDIT_LOG,
     CONTROL,
+    INTEGRITY_LOG,
     REJECTS,
     RESCORES,
     TRACE_ASSEMBLED,
@@ -43,7 +44,7 @@ from sinks.rows import Position, rows_of
 
 GROUP = "sinks"
 # In the order in which a rebuild reads them: what is erased is known before anything else comes.
-READ = (TRACE_LOG, CONTROL, TRACE_ASSEMBLED, TRACE_VALIDATED, TRACE_JUDGED, RESCORES, REJECTS, AUDIT_LOG)
+READ = (TRACE_LOG, CONTROL, TRACE_ASSEMBLED, TRACE_VALIDATED, TRACE_JUDGED, RESCORES, REJECTS, AUDIT_LOG, INTEGRITY_LOG)
 DEAD_LETTERS = frozenset(topic.dlq for topic in ALL_TOPICS if topic.dead_letters)
 TOPICS = (*(topic.name for topic in READ), *sorted(DEAD_LETTERS))
 BATCH = 200

@@ -22,6 +22,7 @@ from sinks.blocks import Entry, block_of, columns
 from sinks.letter_rows import letter_rows
 from sinks.migrate import migrate
 from sinks.rows import Position, Rows, rows_of
+from tests.support.cookbook_log import policies, transparency
 from tests.support.cookbook_operations import letters, operations
 from tests.support.cookbook_results import erased, results_of, runs_of
 from tests.support.cookbook_sessions import sessions
@@ -82,7 +83,8 @@ def load(clickhouse: ClickHouse) -> None:
     told = [assembled(one) for one in sessions()]
     ended = [one for one in told if one.revisions and one.told.end != "erased"]
     documents = {(r.trace_id, r.revision): document for one in ended for r, document in one.revisions}
-    for offset, record in enumerate(_records(told, ended)):
+    records = list(_records(told, ended))
+    for offset, record in enumerate([*records, *transparency(records), *policies()]):
         document = documents.get((record.trace_id, record.revision)) if isinstance(record, TraceAssembled) else None
         _insert(clickhouse, rows_of(record, Position("topic", 0, offset), document), offset)
     for offset, letter in enumerate(letters(ended)):
@@ -92,7 +94,7 @@ def load(clickhouse: ClickHouse) -> None:
 def _records(told: Iterable[Assembled], ended: list[Assembled]) -> Iterator[Record]:
     for one in told:
         if one.told.end == "erased":
-            yield erased(one)
+            yield from erased(one)
             continue
         yield from one.log
         yield from (revision for revision, _ in one.revisions)

@@ -67,11 +67,13 @@ def results_of(one: Assembled) -> Iterator[Record]:
         yield _judged(one, revision.revision)
 
 
-def erased(one: Assembled) -> TraceErased:
-    """All that is left of a session whose participant withdrew."""
-    erased_us = one.latest.closed_at_us + HOUR_US
-    common = {"trace_id": one.told.trace_id, "project": one.told.project, "actor": "key/web-7", "reason": "withdrawn"}
-    return TraceErased(**common, erased_at_us=erased_us)
+def erased(one: Assembled) -> Iterator[Record]:
+    """All that is left of a session whose participant withdrew: the entry, and the erasure of the same time."""
+    at_us, actor, reason = one.latest.closed_at_us + HOUR_US, "key/web-7", "withdrawn"
+    about, project = one.told.trace_id, one.told.project
+    detail, subject = {"reason": reason}, f"trace/{about}"
+    yield AuditEntry(project=project, actor=actor, action="trace erase", subject=subject, detail=detail, at_us=at_us)
+    yield TraceErased(trace_id=about, project=project, actor=actor, reason=reason, erased_at_us=at_us)
 
 
 def _graded(grades: str, rationale: str, votes: Sequence[str] = ()) -> tuple[Grade, ...]:

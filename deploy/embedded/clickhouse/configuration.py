@@ -16,12 +16,13 @@ _GRANTS = (
 
 
 def users_xml() -> str:
-    """The users configuration: the engine's only user, without any password because no network reaches it."""
+    """The users configuration: the engine's only user, of whom no password is asked because no network reaches it; a
+    dictionary may name the administrator's."""
     return f"""<clickhouse>
   <profiles><default/></profiles>
   <quotas><default/></quotas>
   <users><default>
-    <password></password>
+    <no_password/>
     <networks><ip>::/0</ip></networks>
     <profile>default</profile>
     <quota>default</quota>

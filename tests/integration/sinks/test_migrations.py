@@ -13,7 +13,7 @@ from pipeline.errors import Retryable
 from pipeline.settings import ClickHouseSettings
 from sinks.erasure import TABLES
 from sinks.migrate import migrate
-from sinks.schema_doc import document
+from sinks.schema_doc import Undescribed, document, relations
 from sinks.steps import read_steps
 from tests.support.ports import free_port
 
@@ -76,19 +76,38 @@ def test_an_absent_server_is_waited_for_and_then_named() -> None:
 
 
 def test_the_schema_page_is_what_the_ddl_says_and_misses_nothing(clickhouse: ClickHouse) -> None:
+    described = relations(clickhouse)
+    assert all(one.meaning and one.columns for one in described)
+    assert [(one.name, each.name) for one in described for each in one.columns if not each.meaning] == []
+    public = "SELECT name FROM system.tables WHERE database = currentDatabase() AND startsWith(name, 'v1_')"
+    assert {one.name for one in described} == {row["name"] for row in clickhouse.rows(public)}
     assert (ROOT / "docs" / "schema.md").read_text() == document(clickhouse)
-    undescribed = "database = currentDatabase() AND startsWith(table, 'v1_') AND comment = ''"
-    assert clickhouse.rows(f"SELECT table, name FROM system.columns WHERE {undescribed}") == []
+
+
+@pytest.mark.parametrize(
+    ("definition", "missing"),
+    [
+        ("(a UInt8 COMMENT 'A', b UInt8) AS SELECT 1 AS a, 2 AS b COMMENT 'Two'", "v1_bare.b has no description"),
+        ("(a UInt8 COMMENT 'A') AS SELECT 1 AS a", "v1_bare has no description"),
+        ("(a UInt8 COMMENT 'A') AS SELECT {n:UInt8} AS a COMMENT 'One'", r"v1_bare takes \['n'\]"),
+        ("(a UInt8) AS SELECT {n:UInt8} AS a COMMENT 'One. Parameters: n - it'", "v1_bare has no description, or no"),
+    ],
+)
+def test_what_has_no_description_is_named(clickhouse: ClickHouse, definition: str, missing: str) -> None:
+    clickhouse.command(f"CREATE VIEW v1_bare {definition}")
+    with pytest.raises(Undescribed, match=missing):
+        relations(clickhouse)
 
 
 def test_views_give_the_types_that_they_declare(clickhouse: ClickHouse) -> None:
-    views = clickhouse.rows("SELECT name FROM system.tables WHERE database = currentDatabase() AND engine = 'View'")
-    assert views
-    for view in (row["name"] for row in views):
-        declared = [" ".join(row["type"].split()) for row in clickhouse.rows(f"DESCRIBE TABLE {view}")]
-        answer = clickhouse.raw(f"SELECT * FROM {view} LIMIT 0", "JSONCompactEachRowWithNamesAndTypes")
-        given = json.loads(answer.splitlines()[1])
-        assert [kind.replace("( ", "(") for kind in declared] == given, view
+    values = {"String": "''", "Date": "'2026-01-01'"}
+    for view in (one for one in relations(clickhouse) if one.kind == "view"):
+        given = ", ".join(f"{each.name} = {values[each.type]}" for each in view.parameters)
+        source = f"{view.name}({given})" if given else view.name
+        answer = clickhouse.raw(f"SELECT * FROM {source} LIMIT 0", "JSONCompactEachRowWithNamesAndTypes")
+        names, types = (json.loads(line) for line in answer.splitlines())
+        declared = {each.name: each.type.replace("( ", "(") for each in view.columns}
+        assert declared == dict(zip(names, types, strict=True)), view.name
 
 
 def test_a_step_back_restores_the_views_of_the_step_before(settings: ClickHouseSettings) -> None:

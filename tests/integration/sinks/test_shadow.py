@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import itertools
 import json
 import os
@@ -28,7 +29,10 @@ from pipeline.remains import in_tables
 from pipeline.settings import KafkaSettings
 from schemas.records import (
     AuditEntry,
+    CheckpointSigned,
     EventRejected,
+    LeafAppended,
+    ProjectPolicy,
     RunManifest,
     RunPromoted,
     RunStateChanged,
@@ -41,6 +45,7 @@ from schemas.records import (
 from schemas.topics import (
     AUDIT_LOG,
     CONTROL,
+    INTEGRITY_LOG,
     REJECTS,
     RESCORES,
     TRACE_ASSEMBLED,
@@ -151,6 +156,8 @@ async def _write_all_of(lab: Lab, one: str) -> None:
     await lab.write(TRACE_JUDGED, example(TraceJudged, one), one)
     await lab.write(RESCORES, example(TraceJudged, one, run_id="run-1"), one)
     await lab.write(REJECTS, example(EventRejected, one), one)
+    leaf = hashlib.sha256(one.encode()).digest()
+    await lab.write(INTEGRITY_LOG, example(LeafAppended, one, leaf_hash=leaf), one)
 
 
 async def _write_a_run(lab: Lab) -> None:
@@ -159,7 +166,20 @@ async def _write_a_run(lab: Lab) -> None:
     await lab.write(CONTROL, replace(example_of(RunManifest), run_id="r1"), "run/r1")
     await lab.write(CONTROL, replace(example_of(RunStateChanged), run_id="r1"), "run-state/r1")
     await lab.write(CONTROL, replace(example_of(RunPromoted), run_id="r1"), "promotion/p")
+    await lab.write(CONTROL, example_of(ProjectPolicy), "policy/acme")
+    await lab.write(INTEGRITY_LOG, example_of(CheckpointSigned))
     await lab.write(TRACE_VALIDATED, b"no record of ours", "odd")
+
+
+def _figures(lab: Lab) -> list[list[dict[str, Any]]]:
+    """What is asked of aggregates: of days, of the transparency log, of rubrics."""
+    asked = (
+        "v1_daily ORDER BY project, day",
+        "v1_leaves ORDER BY leaf_index",
+        "v1_rubric_weights ORDER BY rubric_digest, criterion",
+        "v1_projects ORDER BY project",
+    )
+    return [lab.clickhouse.rows(f"SELECT * FROM {view}") for view in asked]
 
 
 async def _settled(lab: Lab) -> None:
@@ -180,7 +200,12 @@ async def test_damage_is_found_exactly_and_a_swap_repairs_it(live: Lab) -> None:
         assert whole.live.keys() == FED_BY.keys()
         assert all(whole.live[table].rows for table in FED_BY if table not in ("erasures", "claims"))
 
+        figures = _figures(live)
         live.clickhouse.command(f"DELETE FROM events WHERE trace_id = '{ids[0]}' AND chain_index >= 3")
+        live.clickhouse.command(f"DELETE FROM agg_events WHERE trace_id = '{ids[0]}'")
+        live.clickhouse.command(f"DELETE FROM agg_traces WHERE trace_id = '{ids[1]}'")
+        live.clickhouse.command("TRUNCATE TABLE rubric_weights")
+        assert _figures(live) != figures
         live.clickhouse.command(f"DELETE FROM traces WHERE trace_id = '{ids[1]}'")
         await _changed_grade(live, ids[2])
         damaged = await run.check()
@@ -194,6 +219,7 @@ async def test_damage_is_found_exactly_and_a_swap_repairs_it(live: Lab) -> None:
         assert live.value(f"SELECT count() FROM v1_events WHERE trace_id = '{ids[0]}'") == 5
         assert live.value(f"SELECT count() FROM v1_traces WHERE trace_id = '{ids[1]}'") == 1
         assert (await run.check()).live == whole.live
+        assert _figures(live) == figures
 
         assert not (await run.swap()).turned
         assert live.value(f"SELECT count() FROM v1_traces WHERE trace_id = '{ids[1]}'") == 0
@@ -327,6 +353,10 @@ async def test_traces_that_arrive_during_swaps_are_there_exactly_once(live: Lab)
         }
         with _shadow(live) as run:
             assert (await run.check()).differences == []
+        daily = live.clickhouse.rows("SELECT sum(finished), sum(events), sum(judgements) FROM v1_daily")[0]
+        assert list(daily.values()) == [
+            live.value(f"SELECT count() FROM {view}") for view in ("v1_traces", "v1_events", "v1_judgements")
+        ]
     finally:
         assert sink.stop() == 0, sink.log_tail()
 

@@ -11,7 +11,18 @@ from schemas.records import TraceAssembled
 from schemas.topics import CONTROL, TOPICS
 from sinks.rows import Position, rows_of
 from sinks.shadow_build import record_of
-from sinks.shadow_plan import FED_BY, NOWHERE, Bounds, Table, compared, shadow_of, tables_of, topics_of
+from sinks.shadow_plan import (
+    AGGREGATES,
+    FED_BY,
+    NOWHERE,
+    Bounds,
+    Table,
+    compared,
+    exchanged,
+    shadow_of,
+    tables_of,
+    topics_of,
+)
 from sinks.shadow_state import placed, spelled
 from sinks.worker import DEAD_LETTERS, GROUP, READ
 from sinks.worker import TOPICS as SUNK
@@ -50,9 +61,16 @@ def test_topics_that_make_no_whole_table_are_refused() -> None:
         ValueError, match=r"no table is made of rescores alone; together make one: rescores, trace-judged"
     ):
         tables_of(("rescores",))
-    (unread,) = {topic.name for topic in TOPICS} - set(SUNK) - {"assembly-progress"}
+    (unread,) = {topic.name for topic in TOPICS} - set(SUNK)
     with pytest.raises(ValueError, match=unread):
         topics_of((unread,))
+
+
+def test_aggregates_are_exchanged_with_their_tables_and_before_them() -> None:
+    assert exchanged(["judgements"]) == ["agg_judgements", "rubric_weights", "judgements"]
+    assert exchanged(["rejects"]) == ["rejects"]
+    assert set(AGGREGATES.values()) <= FED_BY.keys()
+    assert not AGGREGATES.keys() & FED_BY.keys()
 
 
 @pytest.mark.parametrize("name", ["", "a-b", "A", "a b", "a" * 41, "x;drop"])
