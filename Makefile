@@ -9,7 +9,8 @@ help: ## show this help
 setup: ## install what is missing (Python packages, Kafka jars, Docker engine)
 	@bash deploy/setup.sh
 
-demo: setup ## run real sessions through the whole pipeline and show the results
+demo: ## run real sessions through the whole pipeline and show the results
+	@bash deploy/setup.sh run
 	@bash examples/demo.sh
 
 test: check ## lint, types, unit, integration and end-to-end tests
@@ -29,7 +30,8 @@ fmt: setup ## format the code
 	.venv/bin/ruff format .
 	.venv/bin/ruff check --fix .
 
-up: setup ## start the embedded stack and leave it running
+up: ## start the embedded stack and leave it running
+	@bash deploy/setup.sh run
 	.venv/bin/pr-telemetry up
 
 down: ## stop the embedded stack
