@@ -249,3 +249,14 @@ DROP TABLE IF EXISTS checkpoints;
 DROP TABLE IF EXISTS leaves;
 
 ALTER TABLE events DROP COLUMN IF EXISTS changed_lines;
+
+ALTER TABLE events
+    MODIFY COLUMN trace_id CODEC(Default),
+    MODIFY COLUMN seq CODEC(Delta, ZSTD),
+    MODIFY COLUMN event_id CODEC(Default),
+    MODIFY COLUMN type CODEC(Default),
+    MODIFY COLUMN chunk_seq CODEC(Delta, ZSTD),
+    MODIFY COLUMN caused_by CODEC(Default),
+    MODIFY COLUMN command CODEC(ZSTD),
+    MODIFY COLUMN exit_code CODEC(Default),
+    MODIFY COLUMN duration_us CODEC(Default);
