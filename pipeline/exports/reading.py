@@ -38,10 +38,11 @@ _OF = "trace_id IN {ids:Array(String)}"
 _EVENTS = f"SELECT trace_id, revision, event FROM v1_events WHERE {_OF} ORDER BY trace_id, chain_index"
 _TESTS = f"SELECT * FROM v1_test_results WHERE {_OF} AND run_id = 'live' ORDER BY trace_id, suite, test_id"
 # Erasing takes a while: who is among the erased may still have rows.
-_TRACES = (
-    f"SELECT * FROM v1_traces WHERE {_OF} AND consent IN {{consents:Array(String)}}"
+_ALLOWED = (
+    f"FROM v1_traces WHERE {_OF} AND consent IN {{consents:Array(String)}}"
     f" AND trace_id NOT IN (SELECT trace_id FROM v1_erasures WHERE {_OF})"
 )
+_TRACES, _STANDING = f"SELECT * {_ALLOWED}", f"SELECT trace_id, revision {_ALLOWED}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +88,13 @@ class Reader:
             name: View(trace=row, events=(), validation=validations.get(name), judgement=judgements.get(name))
             for name, row in traces.items()
         }
+
+    def standing(self, ids: Collection[str]) -> dict[str, tuple[int, str]]:
+        """Revision and verdict of those that may be exported now, in less than half of the time of their views."""
+        traces = self._rows(_STANDING, ids, consents=list(self._consents))
+        verdicts = self._rows(f"SELECT trace_id, verdict FROM v1_validations WHERE {_OF} AND current", ids)
+        empty: Row = {"verdict": ""}
+        return {name: (row["revision"], str(verdicts.get(name, empty)["verdict"])) for name, row in traces.items()}
 
     def whole(self, views: Collection[View], tests: bool) -> dict[str, View]:
         """The same with their events, and with the sandbox's tests where they are asked for: one query each for all."""

@@ -46,6 +46,9 @@ class Source(Protocol):
     def views(self, ids: Collection[str], /) -> dict[str, View]:
         """These traces without their events; those that may not be exported are left out."""
 
+    def standing(self, ids: Collection[str], /) -> Mapping[str, tuple[int, str]]:
+        """Revision and verdict of these traces now; those that may not be exported are left out."""
+
     def whole(self, views: Collection[View], tests: bool, /) -> Mapping[str, View]:
         """The same with their events."""
 
@@ -107,8 +110,8 @@ class Export:
             tally = Tally(self.counts)
             views = self._write(source, batch, gone, tally)
             # Whoever was erased while this batch was written is not found any more, and is not in the next try.
-            now = source.views(views) if views else {}
-            late = {name for name, view in views.items() if name not in now or not _same(view, now[name])}
+            now = source.standing(views) if views else {}
+            late = {name for name, view in views.items() if now.get(name) != (view.trace["revision"], view.verdict)}
             if not late:
                 break
             gone |= late
@@ -122,7 +125,7 @@ class Export:
         with (self._own / "plan.jsonl").open("rb") as lines:
             units = map(_planned, lines)
             while ids := set(_traces(islice(units, SWEEP))):
-                if gone := ids - source.views(ids).keys():
+                if gone := ids - source.standing(ids).keys():
                     tally.add("taken out", _NO_MORE, self._parts.without(gone))
         taken = sum(tally.counts.get("taken out", {}).values()) - sum(self.counts.get("taken out", {}).values())
         if taken:
@@ -247,7 +250,3 @@ def _together(units: Iterable[Unit], found: Mapping[str, View]) -> Iterator[list
 
 def _traces(units: Iterable[Unit]) -> list[str]:
     return [name for unit in units for name in unit.traces]
-
-
-def _same(view: View, now: View) -> bool:
-    return bool(view.trace["revision"] == now.trace["revision"] and view.verdict == now.verdict)

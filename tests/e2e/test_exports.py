@@ -6,6 +6,7 @@ Counts are kept from the file to the rows, from the rows to the export, and from
 from __future__ import annotations
 
 import json
+import shlex
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -19,6 +20,7 @@ from clients.session import submit, wait_for
 from examples.stories.simple_story import STORY
 from examples.stories.telling import Edit, Story
 from pipeline.exports.formats import FORMATS
+from tests.support.data import PROJECT
 from tests.support.readers import Readers, installed
 from tests.support.reading_exports import read_back
 from tests.support.stack import absent
@@ -118,6 +120,16 @@ def test_every_format_has_all_of_them_or_says_why_not_and_is_read_by_its_own_pro
     read_back(readers, tmp_path / "out", name)
 
 
+def test_the_command_of_the_page_exports_what_is_for_training_and_fixed(filled: Filled, tmp_path: Path) -> None:
+    program, *options = shlex.split((PROJECT / "docs" / "exports.md").read_text().split("```")[1])
+    assert program == "pr-telemetry"
+    options[options.index("--out") + 1] = str(tmp_path / "out")
+    done = filled.stack.cli(*options)
+    assert done.returncode == 0, done.stderr
+    [line] = [json.loads(line) for file in tmp_path.glob("out/data/*") for line in file.read_bytes().splitlines()]
+    assert line["trace_id"] == filled.fixed
+
+
 def test_a_pair_is_of_the_fix_and_the_try_that_is_none(filled: Filled, tmp_path: Path) -> None:
     filled.export(tmp_path / "out", "preference")
     [line] = [json.loads(line) for file in tmp_path.glob("out/data/*") for line in file.read_bytes().splitlines()]
@@ -136,3 +148,18 @@ def test_trajectories_that_went_out_come_in_again_with_every_event(filled: Fille
             before, now = client.get(file.stem), wait_for(client, one["trace_id"], {"assembled"}, timeout_s=120)
             assert before is not None
             assert [now[name] for name in KEPT] == [before[name] for name in KEPT]
+
+
+@pytest.mark.parametrize("name", ["ctrf", "junit"])
+def test_reports_that_went_out_come_in_again_as_test_runs(filled: Filled, tmp_path: Path, name: str) -> None:
+    records = filled.export(tmp_path / "out", name)["counts"]["records"]
+    files = sorted(map(str, tmp_path.glob("out/reports/*/*")))
+    loss = tmp_path / "loss.json"
+    done = filled.stack.cli("import", "--json", "--loss", str(loss), "--task-id", f"reports-{name}", *files)
+    assert done.returncode == 0, done.stderr
+    with filled.stack.client() as client:
+        trace = wait_for(client, json.loads(done.stdout)["trace_id"], {"assembled"}, timeout_s=120)
+    assert {event["type"] for event in trace["events"]} == {"test_run"}
+    assert len(trace["events"]) == len(files) == sum(records.values())
+    assert {result["status"] for event in trace["events"] for result in event["results"]} == {"passed", "failed"}
+    assert sum(one["records"] for one in json.loads(loss.read_text())) >= len(files)

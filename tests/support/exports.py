@@ -87,6 +87,10 @@ class Stored:
             if name in self._views and name not in self.erased
         }
 
+    def standing(self, ids: Collection[str], /) -> dict[str, tuple[int, str]]:
+        """Revision and verdict of each."""
+        return {name: (one.trace["revision"], one.verdict) for name, one in self.views(ids).items()}
+
     def whole(self, views: Collection[View], tests: bool, /) -> dict[str, View]:
         """The same with their events."""
         for view in views:

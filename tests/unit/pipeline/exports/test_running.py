@@ -145,8 +145,15 @@ def test_who_is_erased_after_being_written_is_taken_out_at_the_end(tmp_path: Pat
     assert MANY[5].id.encode() not in b"".join([*files(tmp_path).values(), *map(str.encode, files(tmp_path))])
 
 
-def test_a_new_revision_that_comes_meanwhile_is_not_mixed_in(tmp_path: Path) -> None:
-    changed = replace(MANY[2], trace={**MANY[2].trace, "revision": 2})
+@pytest.mark.parametrize(
+    "changed",
+    [
+        replace(MANY[2], trace={**MANY[2].trace, "revision": 2}),
+        replace(MANY[2], validation={"verdict": "flaky", "level": ""}),
+    ],
+    ids=["revision", "verdict"],
+)
+def test_what_changes_meanwhile_is_not_mixed_in(tmp_path: Path, changed: View) -> None:
 
     class Amended(Stored):
         amended = False
