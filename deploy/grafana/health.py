@@ -200,8 +200,8 @@ _STATE = (
         sql="""
             SELECT project, arrayJoin(finding_kinds) AS finding, count() AS sessions, countIf(NOT intact) AS altered,
                    max(closed_at) AS last
-            FROM v1_traces
-            WHERE $__timeFilter(closed_at) AND PROJECTS(project)
+            FROM v1_integrity
+            WHERE latest AND $__timeFilter(closed_at) AND PROJECTS(project)
             GROUP BY project, finding
             ORDER BY sessions DESC, project, finding
         """,
@@ -238,6 +238,46 @@ _STATE = (
     ),
 )
 
+_LOG = (
+    Panel(
+        kind="stat",
+        title="Transparency log",
+        description="Revisions of this time that the log does not have yet, that no signed checkpoint covers yet, and"
+        " that it has in different forms. The first two pass within seconds while the notary runs; the third is a fork:"
+        " docs/integrity.md.",
+        width=8,
+        steps={1: "orange"},
+        sql="""
+            SELECT countIf(NOT logged) AS not_logged, countIf(checkpoint_at IS NULL) AS not_signed,
+                   countIf(forms > 1) AS forked
+            FROM v1_integrity
+            WHERE $__timeFilter(closed_at) AND PROJECTS(project)
+        """,
+    ),
+    Panel(
+        kind="timeseries",
+        title="From the end of a session to its signed checkpoint",
+        description="95th percentile of the time until a revision is in the transparency log, and until a signed"
+        " checkpoint covers it (CHECKPOINT_INTERVAL_S at most while the notary keeps up).",
+        width=16,
+        unit="s",
+        sql="""
+            SELECT $__timeInterval(closed_at) AS time,
+                   quantileExact(0.95)(to_log_ms) / 1000 AS in_the_log,
+                   quantileExact(0.95)(to_checkpoint_ms) / 1000 AS in_a_checkpoint
+            FROM
+            (
+                SELECT closed_at, dateDiff('millisecond', closed_at, assumeNotNull(logged_at)) AS to_log_ms,
+                       dateDiff('millisecond', closed_at, assumeNotNull(checkpoint_at)) AS to_checkpoint_ms
+                FROM v1_integrity
+                WHERE checkpoint_at IS NOT NULL AND $__timeFilter(closed_at) AND PROJECTS(project)
+            )
+            GROUP BY time
+            ORDER BY time
+        """,
+    ),
+)
+
 HEALTH = Board(
     uid="pr-telemetry-health",
     title="Pipeline health",
@@ -245,5 +285,5 @@ HEALTH = Board(
     " judges count by themselves is for Prometheus: docs/monitoring.md.",
     since="7d",
     interval="1h",
-    rows=(_NUMBERS, _WAY, _REFUSED, _STATE),
+    rows=(_NUMBERS, _WAY, _REFUSED, _STATE, _LOG),
 )
