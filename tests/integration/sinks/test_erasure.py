@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from hashlib import sha256
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from pipeline.objectstore import FolderStore, artifact_key, derived_key
 from schemas.records import (
     ArtifactStored,
     EventRejected,
+    LeafAppended,
     TraceAssembled,
     TraceCompleted,
     TraceCreated,
@@ -23,13 +25,17 @@ from schemas.records import (
     TraceJudged,
     TraceValidated,
 )
-from schemas.topics import REJECTS, TRACE_ASSEMBLED, TRACE_JUDGED, TRACE_LOG, TRACE_VALIDATED
+from schemas.topics import INTEGRITY_LOG, REJECTS, TRACE_ASSEMBLED, TRACE_JUDGED, TRACE_LOG, TRACE_VALIDATED
 from sinks.erasure import TABLES, enforce
+from sinks.shadow_plan import AGGREGATES, KEPT_AGGREGATES
 from tests.integration.sinks.conftest import Lab
 from tests.support.finished import document_of, example, finished, fresh_id
 
 pytestmark = pytest.mark.integration
 SHA = "sha256:" + "a" * 64
+OWN = {"claims", "events", "judgements", "leaves", "rejects", "test_results", "trace_progress", "traces", "validations"}
+"""The tables that have rows of a trace once all has come."""
+FILLED = OWN | AGGREGATES.keys() - KEPT_AGGREGATES
 
 
 def _left(lab: Lab, trace_id: str) -> dict[str, int]:
@@ -55,6 +61,7 @@ async def _write_all_of(lab: Lab, one: str) -> TraceAssembled:
     await lab.write(TRACE_VALIDATED, example(TraceValidated, one), one)
     await lab.write(TRACE_JUDGED, example(TraceJudged, one), one)
     await lab.write(REJECTS, example(EventRejected, one), one)
+    await lab.write(INTEGRITY_LOG, example(LeafAppended, one, leaf_hash=sha256(one.encode()).digest()), one)
     return revision
 
 
@@ -66,11 +73,16 @@ async def test_rows_of_an_erased_trace_go_from_every_table_and_those_of_others_s
     with lab.sink():
         for trace_id in (one, other):
             await lab.until("done", stage, id=trace_id)
-            await lab.until(1, "SELECT count() FROM v1_rejects WHERE trace_id = {id:String}", id=trace_id)
-        assert len(_left(lab, one)) == 8
+            for view in ("v1_rejects", "v1_leaves"):
+                await lab.until(1, f"SELECT count() FROM {view} WHERE trace_id = {{id:String}}", id=trace_id)
+        assert _left(lab, one).keys() == FILLED
         await lab.write(TRACE_LOG, example(TraceErased, one), one)
         await _until_gone(lab, one)
-        assert len(_left(lab, other)) == 8
+        assert _left(lab, other).keys() == FILLED
+        place = "SELECT leaf_index FROM v1_leaves WHERE trace_id = {id:String}"
+        first = "SELECT count() FROM leaf_hashes WHERE source_offset <"
+        of_other = "(SELECT min(source_offset) FROM leaves WHERE trace_id = {id:String})"
+        assert lab.value(place, id=other) == lab.value(f"{first} {of_other}", id=other)
         heads = "SELECT heads FROM v1_erasures WHERE trace_id = {id:String}"
         await lab.until([revision.head], heads, id=one)
         # A second erasure finds nothing, and what was kept of the first one stays.
@@ -104,7 +116,7 @@ async def test_two_sinks_at_once_leave_no_row(lab: Lab) -> None:
     erasure |= {"source_offset": 1, "erased_at": 2}
     for table, values in (("erasures", erasure), ("trace_progress", row)):
         lab.clickhouse.insert(table, list(values), [[value] for value in values.values()], table)
-    assert _left(lab, one) == {"trace_progress": 1}
+    assert _left(lab, one) == {"trace_progress": 1, "agg_progress": 1}
     assert enforce(lab.clickhouse, [one, fresh_id()]) == [one]
     assert _left(lab, one) == {}
     parts = "SELECT count() FROM system.parts WHERE database = currentDatabase() AND active AND has_lightweight_delete"
