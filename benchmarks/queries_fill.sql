@@ -19,6 +19,7 @@ SELECT
         concat('task-', toString(number))) AS task_id,
     cityHash64(number, 6) % 100 AS fate,
     multiIf(number = 7, 'completed', fate < 2, 'open', fate < 4, 'abandoned', 'completed') AS outcome,
+    multiIf(fate = 50, ['hash_mismatch'], fate = 51, ['gap'], fate = 52, ['truncated'], fate < 10, ['duplicate'], []) AS kinds,
     cityHash64(number, 7) % 100 = 0 AS late,
     fromUnixTimestamp64Milli(toInt64(minted_ms), 'UTC') AS minted_at,
     toInt64(minted_ms) * 1000 - @began_us AS shift_us
@@ -51,7 +52,8 @@ SELECT t.* REPLACE (
     t.created_at + toIntervalMicrosecond(p.shift_us) AS created_at,
     t.closed_at + toIntervalMicrosecond(p.shift_us) + toIntervalSecond(if(p.revision = 2, 300, 0)) AS closed_at,
     p.fate != 50 AS intact, p.fate NOT IN (51, 52) AS complete,
-    multiIf(p.fate = 50, ['hash_mismatch'], p.fate = 51, ['gap'], p.fate = 52, ['truncated'], p.fate < 10, ['duplicate'], []) AS finding_kinds,
+    p.kinds AS finding_kinds,
+    if(empty(p.kinds), '[]', concat('[{"detail":"made up","kind":"', p.kinds[1], '","offsets":[7]}]')) AS findings,
     if(p.fate > 90, map('aws_key', toUInt32(1), 'email', toUInt32(2)), map()) AS redactions,
     p.minted_at AS minted_at, 'trace-assembled' AS source_topic, p.number % 24 AS source_partition,
     p.source_offset AS source_offset, closed_at + INTERVAL 1 SECOND AS inserted_at
@@ -171,3 +173,15 @@ INSERT INTO dead_letters (trace_id, origin_topic, origin_partition, origin_offse
 SELECT trace_id, 'trace-assembled', number % 24, number, ['judge', 'sandbox', 'sinks'][1 + fate % 3], 'document', 'Invalid',
     ['the document is not in the object store', 'not an Avro record'][1 + fate % 2], trace_id, 1000 + fate, 'sha256:0', '', minted_at, 'trace-assembled.dlq', number % 24, number
 FROM plan WHERE cityHash64(number, 17) % 1000 < 5;
+
+INSERT INTO leaves (trace_id, revision, kind, leaf_hash, record_topic, record_partition, record_offset, appended_at, minted_at, source_topic, source_partition, source_offset)
+SELECT trace_id, revision, kind, SHA256(concat(trace_id, kind, toString(revision))), concat('trace-', kind), number % 24, source_offset,
+    minted_at + INTERVAL 1820 SECOND, minted_at, 'integrity-log', 0, source_offset * 3 + at
+FROM revisions ARRAY JOIN ['assembled', 'validated', 'judged'] AS kind, [0, 1, 2] AS at;
+
+INSERT INTO checkpoints (origin, tree_size, root_hash, note, signed_at, source_topic, source_partition, source_offset)
+SELECT 'pr-telemetry', number * 3, SHA256(toString(number)), 'a signed note', minted_at + INTERVAL 1900 SECOND, 'integrity-log', 0, number * 30 + 29
+FROM plan WHERE number % 100 = 99;
+
+INSERT INTO policies (project, consent, redact, recorded_by, recorded_at, source_topic, source_offset)
+SELECT DISTINCT project, 'research', ['email'], 'cli/maria', toDateTime64('2026-01-01', 6, 'UTC'), 'control', 50 FROM plan LIMIT 8;
