@@ -21,6 +21,8 @@ INSERT_SETTINGS = {
 }
 # Codes of a server that is starting, stopping, full or slow: not the fault of the statement.
 PASSING_CODES = ("Code: 159.", "Code: 202.", "Code: 209.", "Code: 210.", "Code: 241.", "Code: 252.", "Code: 236.")
+# What an analyst's own query ran into: asked again it would fail again.
+OWN_LIMITS = ("Code: 159.", "Query memory limit exceeded")
 
 _PIECE = 65_536
 
@@ -77,7 +79,8 @@ class ClickHouse:
             reason = _root_of(error)
             raise Retryable(f"ClickHouse at {self._settings.clickhouse_url} cannot be reached: {reason}") from error
         except DatabaseError as error:
-            if any(code in str(error) for code in PASSING_CODES):
+            own = self._analyst and any(words in str(error) for words in OWN_LIMITS)
+            if not own and any(code in str(error) for code in PASSING_CODES):
                 raise Retryable(f"ClickHouse cannot answer now: {error}") from error
             raise QueryFailed(str(error)) from error
         except ClickHouseError as error:

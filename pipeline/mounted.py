@@ -11,7 +11,7 @@ from pydantic_settings import EnvSettingsSource
 
 from pipeline.errors import BadSetting
 
-SECRET = re.compile(r"(PASSWORD|SECRET|TOKENS?|KEY)$")
+SECRET = re.compile(r"(PASSWORD|SECRET|TOKENS?|KEY|ANALYSTS)$")
 
 
 class MountedSecrets(EnvSettingsSource):

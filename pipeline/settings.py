@@ -134,6 +134,24 @@ class ClickHouseSettings(Group):
         return self
 
 
+class AnalystSettings(Group):
+    """What analysts may see and take in ClickHouse."""
+
+    clickhouse_analysts: str = Field(
+        "",
+        description="analysts of some projects, `name:password:project+project`, comma-separated; embedded engine only",
+    )
+    clickhouse_analyst_memory_mb: Positive = Field(1_024, description="memory of one query of an analyst, MiB")
+    clickhouse_analyst_seconds: Positive = Field(60, description="time of one query, seconds")
+    clickhouse_analyst_threads: Positive = Field(2, description="threads of one query")
+    clickhouse_analyst_rows: Positive = Field(10_000_000, description="rows of one result")
+    clickhouse_analyst_queries: Positive = Field(6, description="queries of one analyst at once")
+    clickhouse_analyst_hourly_queries: Positive = Field(500_000, description="queries of one analyst an hour")
+    clickhouse_analyst_hourly_s: Positive = Field(
+        7_200, description="seconds that the queries of one analyst may take an hour, all together"
+    )
+
+
 class ObjectStoreSettings(Group):
     """Where artifacts, big documents and evidence land."""
 
@@ -354,6 +372,7 @@ GROUPS: tuple[type[Group], ...] = (
     StackSettings,
     KafkaSettings,
     ClickHouseSettings,
+    AnalystSettings,
     ObjectStoreSettings,
     GatewaySettings,
     ClientSettings,

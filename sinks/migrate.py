@@ -8,6 +8,7 @@ then gives up with its last answer.
 import argparse
 import time
 
+from pipeline.analysts import PUBLIC
 from pipeline.clickhouse import ClickHouse
 from pipeline.clock import now_us
 from pipeline.errors import Retryable
@@ -34,6 +35,12 @@ ORDER BY (step, at)
 APPLIED = """
 SELECT step, argMax(checksum, at) AS checksum FROM schema_migrations GROUP BY step HAVING argMax(up, at) ORDER BY step
 """
+NOT_OURS = """
+SELECT name FROM system.tables
+WHERE database = currentDatabase() AND engine = 'View' AND startsWith(name, {public:String})
+AND definer != currentUser()
+ORDER BY name
+"""
 log = logger(__name__)
 
 
@@ -47,10 +54,14 @@ def migrate(settings: ClickHouseSettings, target: int | None = None, wait_s: flo
     clickhouse = ClickHouse(settings)
     try:
         clickhouse.command(LEDGER)
-        if not _left(clickhouse, target):
+        if not _left(clickhouse, target) and not _not_ours(clickhouse):
             return []
         with locked(clickhouse, settings) as lock:
-            return [_take(lock, step, up, settings) for step, up in _left(clickhouse, target)]
+            done = [_take(lock, step, up, settings) for step, up in _left(clickhouse, target)]
+            for view in _not_ours(clickhouse):
+                lock.check()
+                lock.clickhouse.command(f"ALTER TABLE {view} MODIFY SQL SECURITY DEFINER DEFINER = CURRENT_USER")
+            return done
     finally:
         clickhouse.close()
 
@@ -58,6 +69,15 @@ def migrate(settings: ClickHouseSettings, target: int | None = None, wait_s: flo
 def _left(clickhouse: ClickHouse, target: int | None) -> list[tuple[Step, bool]]:
     applied = {row["step"]: row["checksum"] for row in clickhouse.rows(APPLIED)}
     return choose(read_steps(), applied, target)
+
+
+def _not_ours(clickhouse: ClickHouse) -> list[str]:
+    """Public views that do not read the private tables as the user who migrates.
+
+    Who may read a view shall need no table. It is no part of the steps, because it is about users of the server and not
+    about the schema; and it is done again whenever another user migrates.
+    """
+    return [str(row["name"]) for row in clickhouse.rows(NOT_OURS, {"public": PUBLIC})]
 
 
 def _create_database(settings: ClickHouseSettings, deadline: float) -> None:

@@ -13,6 +13,7 @@ from pipeline.cli import (
     deadletters,
     erasing,
     exporting,
+    granting,
     importing,
     labelling,
     policies,
@@ -44,6 +45,7 @@ app.command("verify-receipt")(receipts.verify_receipt)
 app.command("bundle")(bundles.bundle)
 app.command("verify")(bundles.verify_bundle)
 app.command("sql")(queries.sql)
+app.command("grants")(granting.grants)
 app.command("erase")(erasing.erase)
 app.command("audit")(auditing.audit_log)
 app.command("replay")(replaying.replay)

@@ -19,6 +19,19 @@ WRAPPING = re.compile(
     r"^Received ClickHouse exception, code: \d+, server response: | Expected one of: .{200,}(?= \([A-Z_]+\))|"
     r" \(for url \S+\)$"
 )
+# What to do about a refusal, by a piece of ClickHouse's words.
+ADVICE = {
+    "Code: 241.": "ask for fewer columns or a shorter time, aggregate before joining; the limit of a query is"
+    " CLICKHOUSE_ANALYST_MEMORY_MB",
+    "Code: 159.": "narrow it by trace_id, project or time; the limit of a query is CLICKHOUSE_ANALYST_SECONDS",
+    "Limit for result exceeded": "aggregate, or add a LIMIT; the most that a result may have is"
+    " CLICKHOUSE_ANALYST_ROWS",
+    "Limit for temporary files": "sort or group fewer rows; what may be spilled follows CLICKHOUSE_ANALYST_MEMORY_MB",
+    "Code: 202.": "wait until others of yours have ended; the most at once is CLICKHOUSE_ANALYST_QUERIES",
+    "Code: 201.": "wait for the next hour; the quota is CLICKHOUSE_ANALYST_HOURLY_QUERIES and"
+    " CLICKHOUSE_ANALYST_HOURLY_S",
+    "Code: 497.": "analysts read the v1_* views, which SHOW TABLES lists and docs/schema.md describes",
+}
 PEOPLE, SCRIPTS = "PrettyCompactMonoBlock", "JSONEachRow"
 STDIN = "-"
 PARAMETER = re.compile(r"\{\s*(\w+)\s*:\s*\w")
@@ -43,12 +56,19 @@ def sql(
         chosen = None if NAMES_A_FORMAT.search(statement) else SCRIPTS if json else fmt
         answer = connection.raw(statement, chosen, parameters).decode(errors="replace")
     except (QueryFailed, Retryable) as error:
-        raise fail(WRAPPING.sub("", " ".join(str(error).split()))) from None
+        raise fail(said(error)) from None
     finally:
         connection.close()
     sys.stdout.write(answer)
     if not answer and chosen == PEOPLE:
         note("no rows")
+
+
+def said(error: Exception) -> str:
+    """What ClickHouse said, in one line, and what to do where a limit of analysts was met."""
+    text = WRAPPING.sub("", " ".join(str(error).split()))
+    advice = next((what for words, what in ADVICE.items() if words in text), "")
+    return f"{text}: {advice}" if advice else text
 
 
 def _statement(query: str, file: str) -> str:

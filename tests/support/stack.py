@@ -12,6 +12,7 @@ import os
 import sys
 import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
@@ -46,11 +47,18 @@ def kafka_bootstrap(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def clickhouse_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """`http://host:port` of the embedded engine; user `default` has no password, `analyst` has ANALYST_PASSWORD."""
+    """`http://host:port` of the embedded engine; user `default` has no password, `analyst` has ANALYST_PASSWORD.
+
+    So do `of_acme` and `of_both`, who see the projects acme, and acme and beta.
+    """
     require_chdb()
     folder, port = tmp_path_factory.mktemp("clickhouse"), free_port()
-    environment = {"CLICKHOUSE_PASSWORD": "", "CLICKHOUSE_ANALYST_PASSWORD": ANALYST_PASSWORD}
-    command = clickhouse_command(port, folder)
+    environment = {
+        "CLICKHOUSE_PASSWORD": "",
+        "CLICKHOUSE_ANALYST_PASSWORD": ANALYST_PASSWORD,
+        "CLICKHOUSE_ANALYSTS": f"of_acme:{ANALYST_PASSWORD}:acme,of_both:{ANALYST_PASSWORD}:acme+beta",
+    }
+    command = [*clickhouse_command(port, folder), "--also", " ".join(ANALYSTS_DATABASES)]
     with running(command, folder / "clickhouse.log", lambda: accepts_connections(port), environment):
         yield f"http://127.0.0.1:{port}"
 
@@ -58,7 +66,14 @@ def clickhouse_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @pytest.fixture
 def clickhouse_database(clickhouse_url: str) -> Iterator[str]:
     """The name of an empty database that exists for this test only."""
-    name = f"test_{uuid.uuid4().hex[:12]}"
+    with fresh_database(clickhouse_url) as name:
+        yield name
+
+
+@contextmanager
+def fresh_database(clickhouse_url: str) -> Iterator[str]:
+    """An empty database in which analysts read; it is dropped afterwards."""
+    name = next(_FRESH)
     httpx2.post(clickhouse_url, content=f"CREATE DATABASE {name}").raise_for_status()
     yield name
     httpx2.post(clickhouse_url, content=f"DROP DATABASE IF EXISTS {name} SYNC").raise_for_status()
@@ -77,6 +92,10 @@ def s3_endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Endpoint
 
 
 ANALYST_PASSWORD = "analyst-of-the-tests"
+# The engine has to know at its start in which databases analysts read.
+COOKBOOK_DATABASE = "cookbook_of_the_tests"
+ANALYSTS_DATABASES = [COOKBOOK_DATABASE, *(f"test_{number:04d}" for number in range(1000))]
+_FRESH = iter(ANALYSTS_DATABASES[1:])
 
 
 def kafka_command(port: int, data_dir: Path) -> list[str]:

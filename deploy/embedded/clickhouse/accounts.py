@@ -1,34 +1,59 @@
-"""Who may ask: one administrator and, when it has a password, one read-only analyst (pure)."""
+"""Who may ask: one administrator, one analyst when it has a password, and analysts of some projects (pure)."""
 
 from __future__ import annotations
 
 import base64
 import binascii
 import hmac
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from deploy.embedded.clickhouse.failures import Failure, failure
+from pipeline.access import PROJECT
+from pipeline.errors import BadSetting
 
 ADMINISTRATOR = "default"
 ANALYST = "analyst"
+_NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 
 
 @dataclass(frozen=True)
 class Account:
-    """A user of the server. An empty password is accepted only from who sends none."""
+    """A user of the server. An empty password is accepted only from who sends none. No `projects`: all of them."""
 
     name: str
     password: str
     read_only: bool
+    projects: tuple[str, ...] = ()
 
 
-def accounts(administrator_password: str, analyst_password: str) -> dict[str, Account]:
-    """The accounts by name; without a password for it there is no analyst."""
+def accounts(administrator_password: str, analyst_password: str, of_projects: str = "") -> dict[str, Account]:
+    """The accounts by name; without a password for it there is no analyst.
+
+    `of_projects`: further analysts, `name:password:project+project`, comma-separated. Raises BadSetting.
+    """
     known = {ADMINISTRATOR: Account(ADMINISTRATOR, administrator_password, read_only=False)}
     if analyst_password:
         known[ANALYST] = Account(ANALYST, analyst_password, read_only=True)
+    for number, entry in enumerate(filter(None, of_projects.split(",")), 1):
+        account = _of_projects(entry.strip(), number)
+        if account.name in (ADMINISTRATOR, ANALYST, *known):
+            raise BadSetting(f"Bad setting. CLICKHOUSE_ANALYSTS: {account.name} is there twice; name another analyst")
+        known[account.name] = account
     return known
+
+
+def _of_projects(entry: str, number: int) -> Account:
+    name, _, rest = entry.partition(":")
+    password, _, projects = rest.rpartition(":")
+    named = tuple(projects.split("+"))
+    if not (password and _NAME.fullmatch(name) and all(map(PROJECT.fullmatch, named))):
+        raise BadSetting(
+            f"Bad setting. CLICKHOUSE_ANALYSTS: entry {number} is not name:password:project+project, where a name and a"
+            " project are letters, digits and _ . -"
+        )
+    return Account(name, password, read_only=True, projects=named)
 
 
 def authenticate(known: Mapping[str, Account], headers: Mapping[str, str], parameters: Mapping[str, str]) -> Account:

@@ -15,16 +15,22 @@ from starlette.responses import PlainTextResponse
 from starlette.types import Receive, Scope, Send
 
 from deploy.embedded.clickhouse.accounts import Account, authenticate
+from deploy.embedded.clickhouse.admission import Admission
 from deploy.embedded.clickhouse.content import MAX_BODY_BYTES, decode, form_fields
 from deploy.embedded.clickhouse.engine import Engine
 from deploy.embedded.clickhouse.execution import Execution
 from deploy.embedded.clickhouse.failures import Failure, failure
 from deploy.embedded.clickhouse.query_request import QueryRequest, query_request
 from deploy.embedded.clickhouse.reply import Reply
+from deploy.embedded.clickhouse.restraints import explained
 from deploy.embedded.clickhouse.sessions import Sessions
 from deploy.embedded.clickhouse.sqltext import Statement, split_data
 
 _WORKERS = 16
+# Of their own, so that analysts who keep all of them busy leave those that write theirs.
+_ANALYSTS_WORKERS = 8
+# What an analyst sends is a statement; an administrator sends data.
+_MAX_STATEMENT_BYTES = 1024 * 1024
 _CANCEL_AGAIN_S = 0.2
 _LOG = logging.getLogger(__name__)
 _T = TypeVar("_T")
@@ -33,11 +39,13 @@ _T = TypeVar("_T")
 class ClickHouseApp:
     """The ASGI application. `stop` ends all reading queries, so that a server shutting down has nothing to wait for."""
 
-    def __init__(self, engine: Engine, sessions: Sessions, known: Mapping[str, Account]) -> None:
+    def __init__(self, engine: Engine, sessions: Sessions, known: Mapping[str, Account], admission: Admission) -> None:
         self._engine = engine
         self._sessions = sessions
         self._known = known
+        self._admission = admission
         self._workers = ThreadPoolExecutor(_WORKERS, thread_name_prefix="query")
+        self._analysts = ThreadPoolExecutor(_ANALYSTS_WORKERS, thread_name_prefix="analyst")
         self._canceller = ThreadPoolExecutor(1, thread_name_prefix="cancel")
         self._stopping = asyncio.Event()
 
@@ -65,20 +73,28 @@ class ClickHouseApp:
         except ClientDisconnect:
             _LOG.info("a client left before its request was complete; nothing of it was run")
         else:
-            await self._run_while_wanted(execution, reply, request)
+            await self._run_when_admitted(execution, reply, request)
+
+    async def _run_when_admitted(self, execution: Execution, reply: Reply, request: Request) -> None:
+        try:
+            async with self._admission.admitted(execution.account):
+                await self._run_while_wanted(execution, reply, request)
+        except Failure as problem:
+            await reply.fail(problem)
 
     async def _accept(self, request: Request) -> Execution:
         """Reads the whole request before anything runs: a half-sent INSERT stores nothing."""
         account = authenticate(self._known, request.headers, request.query_params)
-        body = await _read(request)
+        most = _MAX_STATEMENT_BYTES if account.read_only else MAX_BODY_BYTES
+        body = await _read(request, most)
         encoding = request.headers.get("content-encoding", "")
-        body = await self._in_worker(lambda: decode(body, encoding))
+        body = await self._in_worker(account, lambda: decode(body, encoding, most))
         pairs = request.query_params.multi_items()
         content_type = request.headers.get("content-type", "")
         if content_type.startswith("multipart/form-data"):
             pairs, body = [*pairs, *form_fields(body, content_type).items()], b""
         asked = query_request(pairs, request.headers)
-        statement = await self._in_worker(lambda: _statement(asked, body))
+        statement = await self._in_worker(account, lambda: _statement(asked, body))
         return Execution(account, asked, request.method, statement)
 
     async def _run_while_wanted(self, execution: Execution, reply: Reply, request: Request) -> None:
@@ -103,7 +119,7 @@ class ClickHouseApp:
         try:
             await self._stream(execution, reply)
         except Failure as problem:
-            await reply.fail(problem)
+            await reply.fail(explained(execution.account, problem))
         except Exception as problem:
             _LOG.exception("a query failed inside the server")
             await reply.fail(failure("STD_EXCEPTION", repr(problem)))
@@ -112,27 +128,30 @@ class ClickHouseApp:
 
     async def _stream(self, execution: Execution, reply: Reply) -> None:
         """Sends all but the end: a session must be free again before the client may know that it is done."""
-        resources = ExitStack()
+        resources, account = ExitStack(), execution.account
         try:
-            answer = await self._in_worker(lambda: execution.start(self._sessions, self._engine.outside, resources))
+            answer = await self._in_worker(
+                account, lambda: execution.start(self._sessions, self._engine.outside, resources)
+            )
             await reply.begin(execution.format, answer.totals)
             piece: bytes | None = answer.first
             while piece is not None and not execution.cancelled:
                 await reply.piece(piece)
-                piece = await self._in_worker(lambda: next(answer.rest, None))
+                piece = await self._in_worker(account, lambda: next(answer.rest, None))
         finally:
-            await self._in_worker(resources.close)
+            await self._in_worker(account, resources.close)
 
-    async def _in_worker(self, step: Callable[[], _T]) -> _T:
-        return await asyncio.get_running_loop().run_in_executor(self._workers, step)
+    async def _in_worker(self, account: Account, step: Callable[[], _T]) -> _T:
+        workers = self._analysts if account.read_only else self._workers
+        return await asyncio.get_running_loop().run_in_executor(workers, step)
 
 
-async def _read(request: Request) -> bytes:
+async def _read(request: Request, most: int) -> bytes:
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
-        if len(body) > MAX_BODY_BYTES:
-            raise failure("QUERY_IS_TOO_LARGE", f"the body is larger than {MAX_BODY_BYTES} bytes")
+        if len(body) > most:
+            raise failure("QUERY_IS_TOO_LARGE", f"the body is larger than {most} bytes")
     return bytes(body)
 
 

@@ -8,17 +8,21 @@ from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import chdb
 
-from deploy.embedded.clickhouse.configuration import config_xml, users_xml
+from deploy.embedded.clickhouse.accounts import Account
+from deploy.embedded.clickhouse.configuration import ADMINISTRATORS, config_xml, users_xml
 from deploy.embedded.clickhouse.failures import Failure, engine_failure, failure
 from deploy.embedded.clickhouse.refusals import Classification, outside_functions
+from deploy.embedded.clickhouse.restraints import Relation, Restraint, restraint
 from deploy.embedded.clickhouse.sqltext import Statement, first_keyword
+from pipeline.analysts import COLUMN, PUBLIC
+from pipeline.settings import AnalystSettings
 
 # Formats of which the engine streams the very bytes that it gives in one piece; the others would repeat their header.
 STREAMED_FORMATS = frozenset(
@@ -28,8 +32,18 @@ STREAMED_FORMATS = frozenset(
 _STREAMED_STATEMENTS = ("SELECT", "WITH", "FROM")
 # chDB starts as a command-line tool would; a server has these off.
 _SERVER_DEFAULTS = {"implicit_select": "0", "allow_introspection_functions": "0"}
+# The engine leaves some threads of cancelled queries of analysts as nice as they were: whoever writes takes that back.
+_NOT_NICE = {"os_threads_nice_value_query": "-1"}
 _UUID = re.compile(r"UUID '([0-9a-f-]{36})'")
 _OUTSIDE_SCALARS = "SELECT name FROM system.functions WHERE lower(name) = 'file' OR toString(categories) = 'AI'"
+# A parameterised view has no columns before it is called: one without a project will fail by its filter.
+_RELATIONS = f"""
+SELECT concat(database, '.', name), (database, name) IN (
+    SELECT database, table FROM system.columns WHERE startsWith(table, '{PUBLIC}')
+    GROUP BY database, table HAVING countIf(name = '{COLUMN}') = 0
+)
+FROM system.tables WHERE startsWith(name, '{PUBLIC}') AND database NOT IN ('system', 'information_schema')
+"""
 
 
 @dataclass(frozen=True)
@@ -63,13 +77,17 @@ class Answer:
 
 
 class Engine:
-    """The engine over `data_dir`, with the Atomic database `database` in it. Close it to unlock the folder."""
+    """The engine over `data_dir`, with the Atomic database `database` in it. Close it to unlock the folder.
 
-    def __init__(self, data_dir: Path, database: str) -> None:
+    Analysts read the public views of `database` and of the databases `also`, and take `most` at the most.
+    """
+
+    def __init__(self, data_dir: Path, database: str, most: AnalystSettings, also: Sequence[str] = ()) -> None:
         self.database = database
+        self._most = most
         store = data_dir / "engine"
         default_has_tables = _default_has_tables(store)
-        self._address = _address(store, data_dir)
+        self._address = _address(store, data_dir, users_xml([database, *also]))
         self._control = Connection(self._address)
         self._control.create_databases(database, default_is_known=default_has_tables)
         version, self.timezone = self._control.lines("SELECT version(), timezone()")[0].split("\t")
@@ -77,13 +95,22 @@ class Engine:
         self.outside = outside_functions(
             self._control.lines("SELECT name FROM system.table_functions"), self._control.lines(_OUTSIDE_SCALARS)
         )
+        self._system_tables = self._control.lines("SELECT name FROM system.tables WHERE database = 'system'")
 
-    def connect(self, *, read_only: bool) -> Connection:
-        """A new connection to `database`; a read-only one can never be made writable again."""
+    def connect(self, account: Account, database: str | None, asked: Mapping[str, str]) -> Connection:
+        """A new connection of `account` to `database` (None: the usual one).
+
+        An analyst's can never be freed of its role and limits; of the settings `asked` it has those that lower a limit.
+        """
         connection = Connection(self._address)
-        connection.use(self.database)
-        if read_only:
-            connection.set({"readonly": "1"})
+        try:
+            connection.use(database or self.database)
+            if account.read_only:
+                relations = connection.relations() if account.projects else []
+                connection.restrain(restraint(account, self._most, asked, self._system_tables, relations))
+        except Failure:
+            connection.close()
+            raise
         return connection
 
     def cancel(self, tag: str) -> None:
@@ -101,7 +128,8 @@ class Connection:
     def __init__(self, address: str) -> None:
         self.tag = uuid.uuid4().hex
         self._chdb: Any = chdb.connect(address)  # type: ignore[no-untyped-call]
-        self.set({"log_comment": self.tag, **_SERVER_DEFAULTS})
+        self.lines(f"SET ROLE {ADMINISTRATORS}")
+        self.set({"log_comment": self.tag, **_SERVER_DEFAULTS, **_NOT_NICE})
 
     def close(self) -> None:
         """Ends whatever still runs on it."""
@@ -125,6 +153,17 @@ class Connection:
         if settings:
             changes = ", ".join(f"{name} = {_quote(value)}" for name, value in settings.items())
             self.lines(f"SET {changes}")
+
+    def restrain(self, held: Restraint) -> None:
+        """Takes the restraint, for good."""
+        self.set(held.settings)
+        self.lines(f"SET ROLE {held.role}")
+        self.set({"readonly": "1"})
+
+    def relations(self) -> list[Relation]:
+        """The public views and dictionaries of every database, as they are now."""
+        found = (line.split("\t") for line in self.lines(_RELATIONS))
+        return [Relation(name, of_projects=lacks == "0") for name, lacks in found]
 
     def current(self, names: Mapping[str, str]) -> dict[str, str]:
         """The present values of the settings `names`."""
@@ -213,11 +252,11 @@ def _totals(result: Any) -> Totals:
     )
 
 
-def _address(store: Path, data_dir: Path) -> str:
+def _address(store: Path, data_dir: Path, users_text: str) -> str:
     """chDB's connection text for the folder `store`; writes the configuration that it names into `data_dir`."""
     store.mkdir(parents=True, exist_ok=True)
     users, config = data_dir / "users.xml", data_dir / "config.xml"
-    users.write_text(users_xml())
+    users.write_text(users_text)
     config.write_text(config_xml(str(users)))
     return f"{store}?config-file={config}"
 

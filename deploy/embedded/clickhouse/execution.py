@@ -13,6 +13,7 @@ from deploy.embedded.clickhouse.failures import failure
 from deploy.embedded.clickhouse.native import KNOWN, framed
 from deploy.embedded.clickhouse.query_request import QueryRequest
 from deploy.embedded.clickhouse.refusals import READ_ONLY, refuse_change, refuse_multiple, refuse_outside
+from deploy.embedded.clickhouse.restraints import beyond_limits
 from deploy.embedded.clickhouse.sessions import Sessions
 from deploy.embedded.clickhouse.sqltext import Statement, output_format
 
@@ -40,8 +41,6 @@ class Execution:
         """
         connection = resources.enter_context(sessions.connection(self.account, self.request))
         resources.enter_context(self._settings(connection))
-        if self.request.database is not None:
-            connection.use(self.request.database)
         reads = self._check(connection, outside)
         # Only reading is ended when the client leaves: a write of unknown outcome would be worse than a finished one.
         self.tag = connection.tag if reads else None
@@ -77,7 +76,11 @@ class Execution:
     @contextmanager
     def _settings(self, connection: Connection) -> Iterator[None]:
         """The request's settings, undone afterwards in a session: a deduplication token must not stay."""
-        keep = self.request.session_id is not None and not self.account.read_only and self.request.settings
+        if self.account.read_only:
+            connection.set(beyond_limits(self.request.settings))
+            yield
+            return
+        keep = self.request.session_id is not None and self.request.settings
         before = connection.current(self.request.settings) if keep else {}
         connection.set(self.request.settings)
         try:

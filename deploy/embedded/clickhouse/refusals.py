@@ -22,7 +22,6 @@ SAFE_TABLE_FUNCTIONS = frozenset(
         "generate_series",
         "generaterandom",
         "generateseries",
-        "merge",
         "null",
         "numbers",
         "numbers_mt",

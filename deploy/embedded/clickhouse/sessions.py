@@ -36,10 +36,11 @@ class Sessions:
     def connection(self, account: Account, request: QueryRequest) -> Iterator[Connection]:
         """The connection for one request: its session's, or one that is closed afterwards.
 
-        Raises Failure when the session is in use by another request (373) or demanded and absent (372).
+        Raises Failure when the session is in use by another request (373) or demanded and absent (372). An analyst has
+        none, because there is nothing that it could keep; so nobody goes on reading with filters of an hour ago.
         """
-        if request.session_id is None:
-            connection = self._engine.connect(read_only=account.read_only)
+        if request.session_id is None or account.read_only:
+            connection = self._engine.connect(account, request.database, request.settings)
             try:
                 yield connection
             finally:
@@ -47,6 +48,8 @@ class Sessions:
             return
         session = self._acquire((account.name, request.session_id), account, request)
         try:
+            if request.database is not None:
+                session.connection.use(request.database)
             yield session.connection
         finally:
             session.ends_at = self._clock() + min(request.session_timeout_s, MAX_TIMEOUT_S)
@@ -66,7 +69,7 @@ class Sessions:
             if session is None:
                 if request.session_must_exist:
                     raise failure("SESSION_NOT_FOUND", f"Session {key[1]} not found")
-                session = self._open[key] = _Session(self._engine.connect(read_only=account.read_only), self._clock())
+                session = self._open[key] = _Session(self._engine.connect(account, None, {}), self._clock())
             if not session.busy.acquire(blocking=False):
                 raise failure("SESSION_IS_LOCKED", f"Session {key[1]} is locked by a concurrent client")
             return session

@@ -110,7 +110,7 @@ def test_neither_labels_nor_an_archived_run_are_followed_whoever_promotes_them(c
     assert clickhouse.rows("SELECT count() AS n FROM v1_promotions WHERE followed") == [{"n": 0}]
 
 
-def test_no_query_sees_a_part_of_two_runs(settings: ClickHouseSettings, clickhouse: ClickHouse) -> None:
+def test_no_view_shows_a_part_of_two_runs(settings: ClickHouseSettings, clickhouse: ClickHouse) -> None:
     """Somebody promotes one run and the other, again and again, while others look."""
     ids = [fresh_id() for _ in range(40)]
     for one in ids:
@@ -120,8 +120,7 @@ def test_no_query_sees_a_part_of_two_runs(settings: ClickHouseSettings, clickhou
     queries = (
         "SELECT groupUniqArray(run_id) AS runs, uniqExact(trace_id) AS n FROM v1_current_scores",
         "SELECT groupUniqArray(run_id) AS runs, count() AS n FROM v1_process_outcome",
-        "SELECT groupUniqArray(s.run_id) AS runs, uniqExact(j.trace_id) AS n FROM v1_judgements AS j"
-        " JOIN v1_current_scores AS s ON s.trace_id = j.trace_id AND s.run_id = j.run_id WHERE j.current",
+        "SELECT groupUniqArray(run_id) AS runs, uniqExact(trace_id) AS n FROM v1_judgements WHERE current",
     )
     seen: set[str] = set()
     with _promoting(settings, "run-b", "run-a"):
