@@ -20,6 +20,8 @@ GROUPS = {
     "tests/faults": "docker",
     "tests/integration/sandbox": "docker",
     "tests/integration/deploy": "docker",
+    "tests/integration/pipeline": "log",
+    "tests/integration/sinks": "log",
     "tests/integration": "servers",
 }
 

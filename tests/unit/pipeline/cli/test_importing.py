@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from clients.importers import IMPORTERS
+from clients.importers.formats import PIECE_CHARS
 from pipeline.cli.importing import FORMATS
 from tests.support.data import REAL_SESSIONS
 from tests.support.fake_gateway import TRACE_ID, FakeGateway, serving
@@ -83,7 +84,8 @@ def test_what_people_read_says_what_had_no_place(tmp_path: Path, gateway: FakeGa
 
 def test_a_start_commit_that_is_only_a_label_is_said_at_once(tmp_path: Path) -> None:
     file = tmp_path / "x"
-    patch = {"test_result": {"git_patch": "diff --git a/x b/x\n--- a/x\n+++ b/x\n@@ -1 +1 @@\n-1\n+2\n"}}
+    diff = f"diff --git a/x b/x\n--- a/x\n+++ b/x\n@@ -1 +1 @@\n-1\n+{'2' * PIECE_CHARS}\n"
+    patch = {"test_result": {"git_patch": diff}}
     file.write_text(json.dumps({**RICH["openhands"], **patch, "instance": {"base_commit": "abcdef1"}}))
     done = cli(tmp_path, "import", "--check", str(file))
     assert "altered: the start commit is only a label" in done.stdout, done.stderr
