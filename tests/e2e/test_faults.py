@@ -69,6 +69,8 @@ def test_a_frozen_broker_is_answered_with_503_and_forgotten_when_it_is_back(frag
         upload = open_trace(impatient, small_session(2000).trace)
         os.kill(broker, signal.SIGSTOP)
         try:
+            while not _stands_still(broker):
+                time.sleep(0.01)
             with pytest.raises(ApiProblem) as refused:
                 upload.send(small_events(2000))
         finally:
@@ -100,6 +102,12 @@ def test_a_second_up_is_harmless(fragile: Stack) -> None:
     assert done.returncode == 0, done.stderr
     assert fragile.home.status()["pid"] == before["pid"]
     assert before["addresses"]["GATEWAY_URL"] in done.stdout
+
+
+def _stands_still(pid: int) -> bool:
+    """Whether every thread has been stopped; the signal is not there at once."""
+    states = [task.read_text().rpartition(") ")[2][0] for task in Path(f"/proc/{pid}/task").glob("*/stat")]
+    return set(states) == {"T"}
 
 
 def _runs(pid: int) -> bool:

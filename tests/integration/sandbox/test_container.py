@@ -121,7 +121,7 @@ async def test_what_ignores_every_signal_still_ends_at_its_deadline(
     started = time.monotonic()
     done = await python(environment, f"{stubborn}print('on', flush=True)\nwhile True: pass", deadline_s=1.5)
     assert (done.exit_code, done.timed_out, done.output) == (None, True, b"on\n")
-    assert time.monotonic() - started < 10
+    assert time.monotonic() - started < 30, "it would go on for ever"
     assert (await environment.run(["true"], deadline_s=5, output_bytes=100)).exit_code is None
 
 
