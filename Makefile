@@ -1,7 +1,7 @@
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-slow check fmt up down bench setup
 PY := .venv/bin/python
-WORKERS := -n 3 --dist loadscope --no-loadscope-reorder
+WORKERS := -n 2 --dist loadscope --no-loadscope-reorder
 
 help: ## show this help
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
