@@ -73,7 +73,9 @@ async def test_a_gigabyte_of_output_takes_no_memory_of_ours(environment: Contain
 async def test_a_memory_bomb_is_told_from_another_end(environment: ContainerEnvironment, runtime: str) -> None:
     assert not await environment.out_of_memory()
     done = await python(environment, f"bytearray({400 * MIB})")
-    assert (done.exit_code, done.timed_out) == (137 if runtime == "runc" else None, False)
+    assert done.exit_code == (137 if runtime == "runc" else None)
+    # where gVisor's kernel goes with it, the engine may not tell the end before the deadline does
+    assert not done.timed_out or runtime == "runsc"
     assert await environment.out_of_memory()
     # gVisor's kernel is in the container, and ends with it
     alive = await python(environment, "print('alive')")
