@@ -57,8 +57,11 @@ def public_grant(database: str) -> str:
 
 def project_grants(database: str) -> list[str]:
     """The same for an analyst of some projects: most dictionaries answer for all projects, whoever asks."""
-    shared = [f"dictGet ON {database}.{name}" for name in SHARED if name.startswith(f"{PUBLIC}dict_")]
-    return [f"SELECT ON {database}.{PUBLIC}*", *shared]
+    return [f"SELECT ON {database}.{PUBLIC}*", *_shared_dictionaries(database)]
+
+
+def _shared_dictionaries(database: str) -> list[str]:
+    return [f"dictGet ON {database}.{name}" for name in SHARED if name.startswith(f"{PUBLIC}dict_")]
 
 
 def condition(projects: Iterable[str]) -> str:
@@ -113,8 +116,7 @@ def _quota(settings: AnalystSettings, roles: Sequence[str]) -> str:
 
 
 def _own_grants(database: str, views: Sequence[str]) -> list[str]:
-    dictionaries = project_grants(database)[1:]
-    return [*dictionaries, *(f"SELECT ON {database}.{name}" for name in (*views, *SHARED))]
+    return [*_shared_dictionaries(database), *(f"SELECT ON {database}.{name}" for name in (*views, *SHARED))]
 
 
 def _policies(database: str, projects: Sequence[str], views: Sequence[str]) -> list[str]:

@@ -163,10 +163,11 @@ class ShadowRun:
         """Steps 1 and 2. Catches up twice: the second time little is left, so little is put in after the exchange."""
         state, _ = await self._caught_up(replace(state, until_ms=None))
         bounds = Bounds(await self._still(state), placed(state.ends), await self._held(state))
-        for table in tables(self._live, self.live_name, tables_of(state.topics)):
+        names = tables_of(state.topics)
+        for table in tables(self._live, self.live_name, names):
             await asyncio.to_thread(self._shadow.command, carried(table, self.live_name, self.name, bounds))
         for name in sorted(KEPT_AGGREGATES):
-            if AGGREGATES[name] in tables_of(state.topics):
+            if AGGREGATES[name] in names:
                 self._shadow.command(f"INSERT INTO {self.name}.{name} SELECT * FROM {self.live_name}.{name}")
         self._live.command(f"INSERT INTO {self.live_name}.erased_heads SELECT * FROM {self.name}.erased_heads")
         erased = [row["trace_id"] for row in self._live.rows("SELECT DISTINCT trace_id FROM erasures")]

@@ -45,7 +45,6 @@ class Story:
     author: str | None = None
     _ids: set[str] = field(default_factory=set)
     _estimated: str | None = None
-    _handed_in: bool = False
 
     def at(self, time_us: int | None, zoned: bool = True) -> None:
         """What follows happened at this time; None: the source does not say when."""
@@ -124,18 +123,20 @@ class Story:
                 self._add("commit", self.seen, message=f"{summary}; too long for an event, it is in the notes")
             ]
         else:
-            self._handed_in = True
             self.seen = [self._add("commit", self.seen, message=summary, diff_unified=diff)]
 
     def settled(self, trace: CreateTrace, patch: str) -> CreateTrace:
         """The trace, whose start commit is only a label where the final patch is too long for an event and the edits
         alone do not make it: a rerun of the edits would judge another change than the session's. A shell changes files,
         too, which is no edit."""
-        if trace.start_commit is None or not patch.strip() or self._handed_in or self._edits_make(patch):
+        if trace.start_commit is None or not patch.strip() or self._handed_in() or self._edits_make(patch):
             return trace
         self.loss.altered[UNMADE] += 1
         labels = {**trace.environment, "start_commit": trace.start_commit}
         return trace.model_copy(update={"start_commit": None, "environment": labels})
+
+    def _handed_in(self) -> bool:
+        return any(event["type"] == "commit" and "diff_unified" in event for event in self.events)
 
     def _edits_make(self, patch: str) -> bool:
         total: dict[str, Counter[str]] = {}

@@ -12,19 +12,16 @@ import typer
 
 from pipeline.audit import audit_entry
 from pipeline.cli.changes import By, actor_of, answer_of, audited
-from pipeline.cli.queries import WRAPPING
 from pipeline.cli.selecting import Projects, Sample, Seed, Since, Traces, Until, Verdicts, Where, chosen_by
+from pipeline.cli.tables import reading
 from pipeline.cli.terminal import WRONG_USAGE, Json, fail, note, out
-from pipeline.clickhouse import ClickHouse, QueryFailed
 from pipeline.clock import now_us
-from pipeline.errors import Retryable
 from pipeline.exports.formats import FORMATS
 from pipeline.exports.parquet import NoParquet, require
 from pipeline.exports.reading import CONSENTS, Reader
 from pipeline.exports.running import Asked, Export, OtherExport
 from pipeline.exports.splits import Splits, shares_of
 from pipeline.selection import Selection
-from pipeline.settings import ClickHouseSettings, load
 from schemas.records import AuditEntry
 
 
@@ -105,10 +102,12 @@ def export(
 
 def _carried_out(work: Export, selection: Selection, entry: AuditEntry) -> int:
     """How many units were selected. Raises typer.Exit."""
-    clickhouse = ClickHouse(load(ClickHouseSettings), analyst=True)
-    reader = Reader(clickhouse, work.asked.purpose)
-    try:
-        total = work.begin(lambda: reader.plan(selection, work.form.units))
+    with reading(analyst=True) as clickhouse:
+        reader = Reader(clickhouse, work.asked.purpose)
+        try:
+            total = work.begin(lambda: reader.plan(selection, work.form.units))
+        except OtherExport as error:
+            raise fail(str(error), WRONG_USAGE) from None
         if not total:
             raise fail("nothing that may be exported is selected")
         answer_of(lambda: audited(entry))
@@ -117,12 +116,6 @@ def _carried_out(work: Export, selection: Selection, entry: AuditEntry) -> int:
             note(f"{work.done} of {total}")
         if taken := work.sweep(reader):
             note(f"{taken} records taken out: their traces were erased, or changed, after they were written")
-    except OtherExport as error:
-        raise fail(str(error), WRONG_USAGE) from None
-    except (QueryFailed, Retryable) as error:
-        raise fail(WRAPPING.sub("", " ".join(str(error).split()))) from None
-    finally:
-        clickhouse.close()
     return total
 
 

@@ -1,17 +1,14 @@
 """`grants`: SQL that lets analysts into a ClickHouse server, for its administrator to look through and to run."""
 
 import sys
-from contextlib import closing
 from typing import Annotated
 
 import typer
 
 from pipeline.access import PROJECT
 from pipeline.analysts import COLUMN, PUBLIC, server_statements
-from pipeline.cli.queries import said
+from pipeline.cli.tables import reading
 from pipeline.cli.terminal import WRONG_USAGE, fail
-from pipeline.clickhouse import ClickHouse, QueryFailed
-from pipeline.errors import Retryable
 from pipeline.settings import AnalystSettings, ClickHouseSettings, load
 
 HEAD = """-- What analysts may read and take on a ClickHouse server, from `pr-telemetry grants`: docs/operations.md.
@@ -41,9 +38,9 @@ def grants(
     for name in project or ():
         if not PROJECT.fullmatch(name):
             raise fail("a project has 1 to 64 letters, digits, dots, dashes and underscores", WRONG_USAGE)
-    settings = load(ClickHouseSettings)
-    views = _views(settings) if project else []
-    sys.stdout.write(script(load(AnalystSettings), settings.clickhouse_database, list(project or ()), views))
+    database = load(ClickHouseSettings).clickhouse_database
+    views = _views(database) if project else []
+    sys.stdout.write(script(load(AnalystSettings), database, list(project or ()), views))
 
 
 def script(most: AnalystSettings, database: str, projects: list[str], views: list[str]) -> str:
@@ -51,12 +48,9 @@ def script(most: AnalystSettings, database: str, projects: list[str], views: lis
     return HEAD + "".join(f"{statement};\n" for statement in server_statements(most, database, projects, views))
 
 
-def _views(settings: ClickHouseSettings) -> list[str]:
-    with closing(ClickHouse(settings)) as clickhouse:
-        try:
-            found = [str(row["name"]) for row in clickhouse.rows(VIEWS, {"public": PUBLIC, "column": COLUMN})]
-        except (QueryFailed, Retryable) as error:
-            raise fail(said(error)) from None
+def _views(database: str) -> list[str]:
+    with reading(analyst=False) as clickhouse:
+        found = [str(row["name"]) for row in clickhouse.rows(VIEWS, {"public": PUBLIC, "column": COLUMN})]
     if not found:
-        raise fail(f"the database {settings.clickhouse_database} has no views yet: migrate it first")
+        raise fail(f"the database {database} has no views yet: migrate it first")
     return found

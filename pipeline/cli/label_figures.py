@@ -10,7 +10,7 @@ import typer
 from rich.table import Column, Table
 
 from pipeline.agreement import Unit
-from pipeline.cli.label_writing import reading
+from pipeline.cli.tables import reading
 from pipeline.cli.terminal import Json, fail, out
 from pipeline.comparison import GRADES
 from pipeline.label_agreement import Agreement, Calibration

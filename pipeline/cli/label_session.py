@@ -16,9 +16,10 @@ from rich.text import Text
 from clients.timeline import printable, rendered
 from pipeline.audit import audit_entry
 from pipeline.cli.changes import By, actor_of, answer_of
-from pipeline.cli.label_writing import Labeller, cleaner, labeller_of, reading, write
+from pipeline.cli.label_writing import Labeller, cleaner, labeller_of, write
 from pipeline.cli.rubric_files import DEFAULT, RubricName, read_rubric
 from pipeline.cli.selecting import Projects, Sample, Seed, Since, Traces, Until, Verdicts, Where, chosen_by, selected
+from pipeline.cli.tables import reading
 from pipeline.cli.terminal import fail, note, out
 from pipeline.clickhouse import ClickHouse
 from pipeline.clock import now_us

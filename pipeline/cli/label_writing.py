@@ -5,21 +5,17 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
 
 from pipeline.audit import append
-from pipeline.cli.queries import WRAPPING
 from pipeline.cli.terminal import WRONG_USAGE, fail
-from pipeline.clickhouse import ClickHouse, QueryFailed
-from pipeline.errors import Retryable
 from pipeline.kafka import connect, make_producer
 from pipeline.labels import LABELLER, Clean
 from pipeline.redaction.engine import redact
-from pipeline.settings import ClickHouseSettings, KafkaSettings, load
+from pipeline.settings import KafkaSettings, load
 from schemas.codec import encode
 from schemas.records import AuditEntry, TraceJudged
 from schemas.topics import RESCORES
@@ -33,18 +29,6 @@ def labeller_of(name: str) -> str:
     if not LABELLER.fullmatch(name):
         raise fail(f"{name!r} is no labeller's name: letters, digits, _ . and -, at most 40", WRONG_USAGE)
     return name
-
-
-@contextmanager
-def reading(analyst: bool) -> Iterator[ClickHouse]:
-    """The tables, for a while; what goes wrong there ends the command with one line. Raises typer.Exit."""
-    clickhouse = ClickHouse(load(ClickHouseSettings), analyst=analyst)
-    try:
-        yield clickhouse
-    except (QueryFailed, Retryable) as error:
-        raise fail(WRAPPING.sub("", " ".join(str(error).split()))) from None
-    finally:
-        clickhouse.close()
 
 
 def cleaner() -> Clean:

@@ -15,9 +15,10 @@ from pipeline.audit import audit_entry
 from pipeline.cli.changes import By, actor_of, answer_of
 from pipeline.cli.label_figures import agreement, calibration
 from pipeline.cli.label_session import session
-from pipeline.cli.label_writing import Labeller, cleaner, labeller_of, reading, write
+from pipeline.cli.label_writing import Labeller, cleaner, labeller_of, write
 from pipeline.cli.rubric_files import DEFAULT, RubricName, read_rubric
 from pipeline.cli.selecting import Projects, Sample, Seed, Since, Traces, Until, Verdicts, Where, chosen_by, selected
+from pipeline.cli.tables import reading
 from pipeline.cli.terminal import Json, fail, note, out
 from pipeline.clock import now_us
 from pipeline.label_rows import Labels, Sessions, subjects_of

@@ -8,30 +8,10 @@ from typing import Annotated
 
 import typer
 
+from pipeline.cli.tables import reading
 from pipeline.cli.terminal import WRONG_USAGE, fail, note
-from pipeline.clickhouse import ClickHouse, QueryFailed
-from pipeline.errors import Retryable
-from pipeline.settings import ClickHouseSettings, load
 
 NAMES_A_FORMAT = re.compile(r"\bFORMAT\s+\w+$", re.IGNORECASE)
-# What the client puts around ClickHouse's own words, and the several thousand letters that its parser would have taken.
-WRAPPING = re.compile(
-    r"^Received ClickHouse exception, code: \d+, server response: | Expected one of: .{200,}(?= \([A-Z_]+\))|"
-    r" \(for url \S+\)$"
-)
-# What to do about a refusal, by a piece of ClickHouse's words.
-ADVICE = {
-    "Code: 241.": "ask for fewer columns or a shorter time, aggregate before joining; the limit of a query is"
-    " CLICKHOUSE_ANALYST_MEMORY_MB",
-    "Code: 159.": "narrow it by trace_id, project or time; the limit of a query is CLICKHOUSE_ANALYST_SECONDS",
-    "Limit for result exceeded": "aggregate, or add a LIMIT; the most that a result may have is"
-    " CLICKHOUSE_ANALYST_ROWS",
-    "Limit for temporary files": "sort or group fewer rows; what may be spilled follows CLICKHOUSE_ANALYST_MEMORY_MB",
-    "Code: 202.": "wait until others of yours have ended; the most at once is CLICKHOUSE_ANALYST_QUERIES",
-    "Code: 201.": "wait for the next hour; the quota is CLICKHOUSE_ANALYST_HOURLY_QUERIES and"
-    " CLICKHOUSE_ANALYST_HOURLY_S",
-    "Code: 497.": "analysts read the v1_* views, which SHOW TABLES lists and docs/schema.md describes",
-}
 PEOPLE, SCRIPTS = "PrettyCompactMonoBlock", "JSONEachRow"
 STDIN = "-"
 PARAMETER = re.compile(r"\{\s*(\w+)\s*:\s*\w")
@@ -51,24 +31,12 @@ def sql(
     if not statement:
         raise fail("the query is empty", WRONG_USAGE)
     parameters = _parameters(statement, param or [])
-    connection = ClickHouse(load(ClickHouseSettings), analyst=True)
-    try:
-        chosen = None if NAMES_A_FORMAT.search(statement) else SCRIPTS if json else fmt
-        answer = connection.raw(statement, chosen, parameters).decode(errors="replace")
-    except (QueryFailed, Retryable) as error:
-        raise fail(said(error)) from None
-    finally:
-        connection.close()
+    chosen = None if NAMES_A_FORMAT.search(statement) else SCRIPTS if json else fmt
+    with reading(analyst=True) as clickhouse:
+        answer = clickhouse.raw(statement, chosen, parameters).decode(errors="replace")
     sys.stdout.write(answer)
     if not answer and chosen == PEOPLE:
         note("no rows")
-
-
-def said(error: Exception) -> str:
-    """What ClickHouse said, in one line, and what to do where a limit of analysts was met."""
-    text = WRAPPING.sub("", " ".join(str(error).split()))
-    advice = next((what for words, what in ADVICE.items() if words in text), "")
-    return f"{text}: {advice}" if advice else text
 
 
 def _statement(query: str, file: str) -> str:

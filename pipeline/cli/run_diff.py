@@ -13,15 +13,12 @@ from rich.text import Text
 
 from clients.timeline import printable
 from pipeline.agreement import Units
-from pipeline.cli.queries import WRAPPING
+from pipeline.cli.tables import reading
 from pipeline.cli.terminal import WRONG_USAGE, Json, fail, note, out
-from pipeline.clickhouse import ClickHouse, QueryFailed
 from pipeline.comparison import Comparison, Criterion, Side
 from pipeline.comparison_rows import NoSuchRun, Runs
-from pipeline.errors import Retryable
 from pipeline.reporting.diff import COSTS, diff_page, figure, measured
 from pipeline.resampling import RESAMPLES
-from pipeline.settings import ClickHouseSettings, load
 
 Cells = Iterable[object]
 
@@ -53,15 +50,11 @@ def diff(
 
 
 def _compared(a: str, b: str, project: str, seed: int, resamples: int, most: int) -> Comparison:
-    clickhouse = ClickHouse(load(ClickHouseSettings))
-    try:
-        return Runs(clickhouse, a, b, project).compared(seed, resamples, most)
-    except NoSuchRun as error:
-        raise fail(str(error)) from None
-    except (QueryFailed, Retryable) as error:
-        raise fail(WRAPPING.sub("", " ".join(str(error).split()))) from None
-    finally:
-        clickhouse.close()
+    with reading(analyst=False) as clickhouse:
+        try:
+            return Runs(clickhouse, a, b, project).compared(seed, resamples, most)
+        except NoSuchRun as error:
+            raise fail(str(error)) from None
 
 
 def _write(file: Path, content: str) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from contextlib import closing
 from dataclasses import asdict
 from typing import Annotated
 
@@ -12,14 +11,11 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from clients.timeline import printable
-from pipeline.cli.queries import WRAPPING
+from pipeline.cli.tables import reading
 from pipeline.cli.terminal import Json, fail, out
-from pipeline.clickhouse import ClickHouse, QueryFailed
-from pipeline.errors import Retryable
 from pipeline.panel_agreement import Panel, Votes, panels
 from pipeline.reporting.diff import figure, measured
 from pipeline.resampling import RESAMPLES
-from pipeline.settings import ClickHouseSettings, load
 
 # Of a trace, the judgement furthest in the log counts, of its latest revision.
 _VOTES = """
@@ -57,11 +53,8 @@ def panel(
 
 
 def _votes(run: str, project: str) -> list[Votes]:
-    with closing(ClickHouse(load(ClickHouseSettings))) as clickhouse:
-        try:
-            rows = clickhouse.rows(_VOTES, {"run": run, "project": project})
-        except (QueryFailed, Retryable) as error:
-            raise fail(WRAPPING.sub("", " ".join(str(error).split()))) from None
+    with reading(analyst=False) as clickhouse:
+        rows = clickhouse.rows(_VOTES, {"run": run, "project": project})
     return [
         Votes(tuple(row["jurors"]), row["criterion"], row["grade"], tuple(row["votes"]), row["times"]) for row in rows
     ]

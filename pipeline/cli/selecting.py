@@ -4,14 +4,11 @@ from typing import Annotated
 
 import typer
 
-from pipeline.cli.queries import WRAPPING
+from pipeline.cli.tables import reading
 from pipeline.cli.terminal import WRONG_USAGE, fail
 from pipeline.cli.times import time_option
-from pipeline.clickhouse import ClickHouse, QueryFailed
-from pipeline.errors import Retryable
 from pipeline.ids import SHAPE
 from pipeline.selection import Selection, traces_of
-from pipeline.settings import ClickHouseSettings, load
 
 Since = Annotated[int | None, time_option("--from", means="Traces created at this time or later.")]
 Until = Annotated[int | None, time_option("--to", means="Traces created before this time.")]
@@ -52,10 +49,5 @@ def chosen_by(
 
 def selected(selection: Selection) -> list[str]:
     """The ids of the selected traces. Raises typer.Exit."""
-    clickhouse = ClickHouse(load(ClickHouseSettings), analyst=True)
-    try:
+    with reading(analyst=True) as clickhouse:
         return traces_of(clickhouse, selection)
-    except (QueryFailed, Retryable) as error:
-        raise fail(WRAPPING.sub("", " ".join(str(error).split()))) from None
-    finally:
-        clickhouse.close()

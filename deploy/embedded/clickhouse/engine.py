@@ -20,7 +20,7 @@ from deploy.embedded.clickhouse.configuration import ADMINISTRATORS, config_xml,
 from deploy.embedded.clickhouse.failures import Failure, engine_failure, failure
 from deploy.embedded.clickhouse.refusals import Classification, outside_functions
 from deploy.embedded.clickhouse.restraints import Relation, Restraint, restraint
-from deploy.embedded.clickhouse.sqltext import Statement, first_keyword
+from deploy.embedded.clickhouse.sqltext import Statement, first_keyword, quoted
 from pipeline.analysts import COLUMN, PUBLIC
 from pipeline.settings import AnalystSettings
 
@@ -151,7 +151,7 @@ class Connection:
     def set(self, settings: Mapping[str, str]) -> None:
         """Changes settings for all later statements; the names must be identifiers."""
         if settings:
-            changes = ", ".join(f"{name} = {_quote(value)}" for name, value in settings.items())
+            changes = ", ".join(f"{name} = {quoted(value)}" for name, value in settings.items())
             self.lines(f"SET {changes}")
 
     def restrain(self, held: Restraint) -> None:
@@ -167,7 +167,7 @@ class Connection:
 
     def current(self, names: Mapping[str, str]) -> dict[str, str]:
         """The present values of the settings `names`."""
-        listed = ", ".join(map(_quote, names))
+        listed = ", ".join(map(quoted, names))
         found = self.lines(f"SELECT name, value FROM system.settings WHERE name IN ({listed}) FORMAT TSVRaw")
         return dict(line.split("\t", 1) for line in found)
 
@@ -263,7 +263,3 @@ def _address(store: Path, data_dir: Path, users_text: str) -> str:
 
 def _escape(text: str) -> str:
     return text.replace("\\", "\\\\").replace("\t", "\\t").replace("\n", "\\n").replace("\0", "\\0")
-
-
-def _quote(text: str) -> str:
-    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"

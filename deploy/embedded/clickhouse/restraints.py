@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from deploy.embedded.clickhouse.accounts import Account
 from deploy.embedded.clickhouse.configuration import ANALYSTS, PROJECT_ANALYSTS
 from deploy.embedded.clickhouse.failures import Failure, failure
+from deploy.embedded.clickhouse.sqltext import quoted
 from pipeline.analysts import BARRIER, LIMITS, SHARED, condition, fixed, limits
 from pipeline.settings import AnalystSettings
 
@@ -141,9 +142,5 @@ def _refusing(what: str) -> str:
 
 def _map(filters: Mapping[str, str]) -> str:
     """A Map of strings as the engine writes it."""
-    pairs = (f"'{name}':'{_escaped(text)}'" for name, text in filters.items())
+    pairs = (f"{quoted(name)}:{quoted(text)}" for name, text in filters.items())
     return "{" + ",".join(pairs) + "}"
-
-
-def _escaped(text: str) -> str:
-    return text.replace("\\", "\\\\").replace("'", "\\'")

@@ -111,6 +111,11 @@ def first_keyword(sql: str) -> str:
     return ""
 
 
+def quoted(text: str) -> str:
+    """The text as a string literal."""
+    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
+
+
 def has_second_statement(sql: str) -> bool:
     """Whether anything but comments follows a semicolon."""
     stream = tokens(sql)

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 from pipeline.analysts import LIMITS, SHARED, limits, server_statements
 from pipeline.cli import app
 from pipeline.cli.granting import script
-from pipeline.cli.queries import said
+from pipeline.cli.tables import said
 from pipeline.clickhouse import QueryFailed
 from pipeline.settings import AnalystSettings
 

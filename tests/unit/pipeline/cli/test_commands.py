@@ -15,7 +15,7 @@ from pipeline.bundle.trusted import read_receipts
 from pipeline.cli.home import Home
 from pipeline.cli.plan import Ports
 from pipeline.cli.policies import REDACT_HELP
-from pipeline.cli.queries import WRAPPING
+from pipeline.cli.tables import WRAPPING
 from pipeline.cli.times import FORMS, at_ms
 from pipeline.redaction.rules import personal_rules
 from tests.support.data import PROJECT
